@@ -12,6 +12,31 @@ import (
 	"github.com/loraconv/loraconv/core/tensor"
 )
 
+// Directory is an opened checkpoint directory: a step that holds several items,
+// a directory that is itself a tree of parameters, or a folder of safetensors
+// files. Opening one reads metadata only.
+type Directory interface {
+	// Describe says what was found.
+	Describe() Description
+	// Tree opens one of the trees that Describe lists.
+	Tree(name string) (Reader, error)
+	Close() error
+}
+
+// Description is what an opened directory says about itself.
+type Description struct {
+	// Root is the directory that names of trees and files are relative to. It
+	// differs from the path that was asked for when that path was a run, and one
+	// of its steps was chosen.
+	Root     string
+	Format   string          // "orbax", "safetensors" or "peft"
+	Layout   []string        // facts about the directory, for people, e.g. "step 3, the latest of 3 finished steps"
+	Trees    []string        // "." for the directory itself, else the item's path; sorted
+	Files    []manifest.File // side files outside the trees, sorted
+	Metadata []byte          // the step's metadata document (JSON), nil if there is none
+	Warnings []string
+}
+
 // Reader reads one tree of parameters. It is safe for concurrent use.
 type Reader interface {
 	// Manifest says what the tree holds. It reads no weights.
