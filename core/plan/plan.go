@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"sort"
+
+	"github.com/loraconv/loraconv/core/tensor"
+)
+
+// Version is the version of the expression grammar and of the encoding.
+const Version = 1
+
+// Plan is one conversion. It holds no absolute path, tile size or worker
+// count, so that its digest says what is computed and nothing else.
+type Plan struct {
+	Version   int        `json:"version"`
+	Sources   []string   `json:"sources"` // names that Source.From may use, in the spec's order
+	Output    Output     `json:"output"`  // what kind of files the tensors go to
+	Tensors   []Tensor   `json:"-"`       // sorted by Name
+	Drops     []Drop     `json:"-"`       // sorted
+	Files     []File     `json:"-"`       // sorted by To
+	Documents []Document `json:"-"`       // sorted by Path
+	Facts     []Fact     `json:"-"`       // in the order in which they are to be read
+}
+
+// Output says how tensors are laid out in safetensors files.
+type Output struct {
+	Format   string `json:"format"`              // the output block's label, e.g. "pytorch"
+	File     string `json:"file"`                // e.g. "model.safetensors"
+	MaxShard int64  `json:"max_shard,omitempty"` // bytes; 0 is one file
+}
+
+// Tensor is one output tensor.
+type Tensor struct {
+	Name  string
+	DType tensor.DType
+	Shape tensor.Shape
+	Rule  string // the row that wrote the line
+	Expr  Expr
+}
+
+// Drop names source elements that are left out on purpose.
+type Drop struct {
+	From   string `json:"from"`
+	Name   string `json:"name"`
+	Index  []At   `json:"-"` // empty: the whole tensor
+	Reason string `json:"reason"`
+	Rule   string `json:"rule,omitempty"`
+}
+
+// File is a side file to copy byte for byte, from a source or the template.
+type File struct {
+	From string `json:"from"` // name of the source, or "template"
+	Path string `json:"path"` // in the source's directory
+	To   string `json:"to"`   // in the output
+}
+
+// Document is a file whose content the plugin wrote.
+type Document struct {
+	Path    string `json:"path"`
+	Content string `json:"content"`
+}
+
+// Fact is something that was detected rather than said, with what it was
+// detected from.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	From  string `json:"from"`
+}
+
+// Sort brings the parts of a plan into their canonical order.
+func (p *Plan) Sort() {
+	sort.SliceStable(p.Tensors, func(i, j int) bool { return p.Tensors[i].Name < p.Tensors[j].Name })
+	sort.SliceStable(p.Drops, func(i, j int) bool {
+		a, b := p.Drops[i], p.Drops[j]
+		if a.From != b.From {
+			return a.From < b.From
+		}
+		if a.Name != b.Name {
+			return a.Name < b.Name
+		}
+		return lessIndex(a.Index, b.Index)
+	})
+	sort.SliceStable(p.Files, func(i, j int) bool { return p.Files[i].To < p.Files[j].To })
+	sort.SliceStable(p.Documents, func(i, j int) bool { return p.Documents[i].Path < p.Documents[j].Path })
+}
+
+func lessIndex(a, b []At) bool {
+	for i := range a {
+		if i >= len(b) {
+			return false
+		}
+		if a[i] != b[i] {
+			return a[i].Axis < b[i].Axis || a[i].Axis == b[i].Axis && a[i].Pos < b[i].Pos
+		}
+	}
+	return len(a) < len(b)
+}

@@ -1,0 +1,92 @@
+package sdk
+
+import "encoding/json"
+
+// ExecuteRequest asks the worker, which is loraconv's own executable, to
+// compute a plan into a stage that the host has laid out. No plugin sees it.
+type ExecuteRequest struct {
+	Plan    []byte          `json:"plan"`    // canonical encoding
+	Sources []ExecuteSource `json:"sources"` // one for each of Plan.Sources, same order
+	Stage   string          `json:"stage"`   // absolute path; its files exist, have their sizes and their headers
+	// Placements says where each of Plan.Tensors goes, same order.
+	Placements []Placement `json:"placements"`
+	Digests    []string    `json:"digests"` // files to hash after all is written, relative to Stage
+
+	Memory  int64 `json:"memory"`  // bytes that the worker may have resident
+	Workers int   `json:"workers"` // 0: one for each processor
+
+	AllowNonFinite []string `json:"allow_nonfinite,omitempty"` // globs over targets
+	FillMissing    bool     `json:"fill_missing,omitempty"`
+
+	// SlowMillis makes each tile take at least so long. It is a hook of the
+	// tests that kill processes.
+	SlowMillis int `json:"slow_millis,omitempty"`
+}
+
+// ExecuteSource is where a source's tree lies.
+type ExecuteSource struct {
+	Name        string `json:"name"`
+	Root        string `json:"root"` // absolute path of the opened directory
+	Tree        string `json:"tree"`
+	Fingerprint string `json:"fingerprint"` // must still be the manifest's
+}
+
+// Placement is where one tensor's bytes go.
+type Placement struct {
+	File   string `json:"file"`   // relative to Stage
+	Offset int64  `json:"offset"` // of the first byte, from the start of the file
+}
+
+// Event is one message of the worker's stream. Exactly one field is set.
+type Event struct {
+	Phase    *Phase      `json:"phase,omitempty"`
+	Progress *Progress   `json:"progress,omitempty"`
+	Tensor   *TensorDone `json:"tensor,omitempty"`
+	File     *FileDone   `json:"file,omitempty"`
+	Done     *Done       `json:"done,omitempty"`
+	Failed   *Failed     `json:"failed,omitempty"`
+}
+
+// Phase says what the worker begins: "adapters", "stream", "sync", "digest".
+type Phase struct {
+	Name string `json:"name"`
+}
+
+// Progress counts decoded source bytes and written output bytes so far.
+type Progress struct {
+	Read    int64 `json:"read"`
+	ReadAll int64 `json:"read_all"`
+	Written int64 `json:"written"`
+	All     int64 `json:"all"`
+}
+
+// TensorDone is what was measured while one tensor was computed and, after the
+// digest phase, its digest.
+type TensorDone struct {
+	Index     int    `json:"index"` // in Plan.Tensors
+	SHA256    string `json:"sha256,omitempty"`
+	NonFinite int64  `json:"nonfinite,omitempty"` // NaN and infinite values written
+	// DeltaNorm and BaseNorm are the Frobenius norms of what LoRA added and of
+	// the base, both before rounding; zero where nothing was merged.
+	DeltaNorm float64 `json:"delta_norm,omitempty"`
+	BaseNorm  float64 `json:"base_norm,omitempty"`
+}
+
+// FileDone is a finished file's digest, read back from the file system.
+type FileDone struct {
+	File   string `json:"file"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Done ends a stream that succeeded.
+type Done struct {
+	PeakRSS int64 `json:"peak_rss"` // of the worker, bytes
+	Chunks  int   `json:"chunks"`   // decoded
+	Missing int   `json:"missing"`  // chunks that were filled
+}
+
+// Failed ends a stream that did not: diagnostics as in package core/diag.
+type Failed struct {
+	Diagnostics json.RawMessage `json:"diagnostics"`
+}
