@@ -65,6 +65,7 @@ type Diagnostic struct {
 	Summary  string   `json:"summary"`
 	Detail   string   `json:"detail,omitempty"`
 	Path     []string `json:"path,omitempty"`   // attribute path within the spec, e.g. source, ft, lora, alpha
+	Range    *Range   `json:"range,omitempty"`  // where in a spec, once that is known
 	Tensor   string   `json:"tensor,omitempty"` // source parameter or target tensor
 	Rule     string   `json:"rule,omitempty"`
 }
@@ -81,13 +82,13 @@ func (d *Diagnostic) Error() string {
 // Error; use Err to ask.
 type List []*Diagnostic
 
-// Add appends d, unless the list holds the same text already.
+// Add appends d, unless the list holds the same text for the same place.
 func (l *List) Add(d *Diagnostic) {
 	if d == nil {
 		return
 	}
 	for _, e := range *l {
-		if e.Severity == d.Severity && e.Code == d.Code && e.Tensor == d.Tensor && e.Summary == d.Summary && e.Detail == d.Detail {
+		if e.Severity == d.Severity && e.Code == d.Code && e.Tensor == d.Tensor && e.Summary == d.Summary && e.Detail == d.Detail && samePlace(e.Range, d.Range) {
 			return
 		}
 	}
