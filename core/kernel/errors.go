@@ -30,6 +30,3 @@ func checkMatrix(x []float32, rows, cols, ld int, short string) {
 		panic(short)
 	}
 }
-
-// maxAxes is tensor.MaxRank; shapes up to it are worked on without allocation.
-const maxAxes = 32
