@@ -27,8 +27,8 @@ func Float32FromBF16(h uint16) uint32 {
 	return u
 }
 
-// encodeBF16Portable is the definition that every faster path must equal. The
-// lengths agree.
+// encodeBF16Portable and decodeBF16Portable are the definition that every
+// faster path must equal. The lengths agree.
 func encodeBF16Portable(dst []uint16, src []uint32) {
 	dst = dst[:len(src)]
 	for i, u := range src {
@@ -36,7 +36,7 @@ func encodeBF16Portable(dst []uint16, src []uint32) {
 	}
 }
 
-func decodeBF16(dst []uint32, src []uint16) {
+func decodeBF16Portable(dst []uint32, src []uint16) {
 	dst = dst[:len(src)]
 	for i, h := range src {
 		dst[i] = Float32FromBF16(h)
