@@ -2,7 +2,7 @@ package kernel
 
 const (
 	panelWidth = 16   // columns of a panel: two AVX2 registers
-	packed     = 4096 // floats of a packed block: half of a first-level cache of 32 KiB
+	packed     = 8192 // floats of a packed block: a first-level cache of 32 KiB (more measures alike, less is slower)
 	maxColumns = 1024 // of a block
 	tileHeight = 16   // rows of the tile for the last columns
 	tileSize   = tileHeight * panelWidth

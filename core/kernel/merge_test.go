@@ -220,7 +220,7 @@ func TestMergeRefusesShortSlices(t *testing.T) {
 		{"w", func() { Merge(x(5), 3, x(4), 2, x(6), 3, 2, 3, 2, 1, x(9999)) }, shortW},
 		{"a", func() { Merge(x(6), 3, x(3), 2, x(6), 3, 2, 3, 2, 1, x(9999)) }, shortA},
 		{"b", func() { Merge(x(6), 3, x(4), 2, x(5), 3, 2, 3, 2, 1, x(9999)) }, shortB},
-		{"scratch", func() { Merge(x(6), 3, x(4), 2, x(6), 3, 2, 3, 2, 1, x(4351)) }, shortWork},
+		{"scratch", func() { Merge(x(6), 3, x(4), 2, x(6), 3, 2, 3, 2, 1, x(MergeScratch(2)-1)) }, shortWork},
 		{"ld", func() { Merge(x(6), 2, x(4), 2, x(6), 3, 2, 3, 2, 1, x(9999)) }, badLd},
 		{"size", func() { Merge(x(6), 3, x(4), 2, x(6), 3, -2, 3, 2, 1, x(9999)) }, badSize},
 		{"overflow", func() { Merge(x(6), 1<<62, x(4), 2, x(6), 3, 5, 3, 2, 1, x(9999)) }, shortW},

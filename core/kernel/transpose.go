@@ -15,7 +15,7 @@ package kernel
 // half) d": a column's place is found by counting through them.
 const (
 	tileBytes = 16 << 10 // half of a first-level cache of 32 KiB
-	tileRun   = 128      // bytes of one column of a whole tile: two cache lines
+	tileRun   = 256      // bytes of one column of a whole tile: four cache lines
 )
 
 // transpose moves axes with elements of 1, 2, 4 or 8 bytes; axes[p] becomes
@@ -53,7 +53,7 @@ func (t *transposer) outer(dst, src []byte, axes []axis) {
 	}
 }
 
-// plane cuts rows x columns into tiles: runs of two cache lines where both
+// plane cuts rows x columns into tiles: runs of four cache lines where both
 // sides are long, longer ones where the columns are few.
 func (t *transposer) plane(dst, src []byte) {
 	room := tileBytes / t.width

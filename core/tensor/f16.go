@@ -43,14 +43,16 @@ func Float32FromF16(h uint16) uint32 {
 	return sign | math.Float32bits(math.Float32frombits(u)*0x1p112)
 }
 
-func encodeF16(dst []uint16, src []uint32) {
+// encodeF16Portable and decodeF16Portable are what every faster path must
+// equal. The lengths agree.
+func encodeF16Portable(dst []uint16, src []uint32) {
 	dst = dst[:len(src)]
 	for i, u := range src {
 		dst[i] = F16FromFloat32(u)
 	}
 }
 
-func decodeF16(dst []uint32, src []uint16) {
+func decodeF16Portable(dst []uint32, src []uint16) {
 	dst = dst[:len(src)]
 	for i, h := range src {
 		dst[i] = Float32FromF16(h)
