@@ -1,0 +1,172 @@
+package rule
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Axis is one axis of a tensor as a row writes it: a letter, a product of
+// axes (outermost first; the empty product has size 1), or a sum of segments.
+type Axis struct {
+	Letter string
+	Prod   []Axis // where Letter is "" and Sum is nil
+	Sum    []Axis
+}
+
+// ParseAxes reads a list of axes.
+func ParseAxes(s string) ([]Axis, error) {
+	p := &axisParser{s: s}
+	out, err := p.list(false)
+	if err != nil {
+		return nil, fmt.Errorf("axes %q: %w", s, err)
+	}
+	seen := map[string]bool{}
+	for _, l := range Letters(out) {
+		if seen[l] && !strings.Contains(s, "+") {
+			return nil, fmt.Errorf("axes %q: letter %q stands twice", s, l)
+		}
+		seen[l] = true
+	}
+	return out, nil
+}
+
+type axisParser struct {
+	s     string
+	i     int
+	depth int
+}
+
+// list reads axes up to the end or the closing bracket. Within brackets, "+"
+// turns the list into a sum of what stands between the signs.
+func (p *axisParser) list(inGroup bool) ([]Axis, error) {
+	if p.depth++; p.depth > 4 {
+		return nil, fmt.Errorf("brackets are nested deeper than 3")
+	}
+	defer func() { p.depth-- }()
+	var terms [][]Axis
+	cur := []Axis{}
+	for {
+		for p.i < len(p.s) && p.s[p.i] == ' ' {
+			p.i++
+		}
+		if p.i == len(p.s) {
+			if inGroup {
+				return nil, fmt.Errorf("'(' is not closed")
+			}
+			return cur, nil
+		}
+		switch c := p.s[p.i]; {
+		case c == '(':
+			p.i++
+			in, err := p.list(true)
+			if err != nil {
+				return nil, err
+			}
+			cur = append(cur, group(in))
+		case c == ')':
+			if !inGroup {
+				return nil, fmt.Errorf("')' without '('")
+			}
+			p.i++
+			if terms == nil {
+				return cur, nil
+			}
+			return sum(append(terms, cur))
+		case c == '+':
+			if !inGroup {
+				return nil, fmt.Errorf("'+' stands outside brackets")
+			}
+			p.i++
+			terms, cur = append(terms, cur), []Axis{}
+		case c == '1':
+			p.i++
+			cur = append(cur, Axis{Prod: []Axis{}})
+		case letterByte(c, true):
+			j := p.i
+			for j < len(p.s) && letterByte(p.s[j], false) {
+				j++
+			}
+			cur = append(cur, Axis{Letter: p.s[p.i:j]})
+			p.i = j
+		default:
+			return nil, fmt.Errorf("unexpected %q", c)
+		}
+	}
+}
+
+func letterByte(c byte, first bool) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || !first && c >= '0' && c <= '9'
+}
+
+// group makes one axis of a bracket's content; a sum arrives as one already.
+func group(in []Axis) Axis {
+	if len(in) == 1 && (in[0].Sum != nil || in[0].Letter != "") {
+		return in[0]
+	}
+	return Axis{Prod: in}
+}
+
+func sum(terms [][]Axis) ([]Axis, error) {
+	out := Axis{}
+	for _, t := range terms {
+		if len(t) == 0 {
+			return nil, fmt.Errorf("a segment of a sum is empty")
+		}
+		out.Sum = append(out.Sum, group(t))
+	}
+	return []Axis{out}, nil
+}
+
+// Letters returns every letter in order of appearance, repeats included.
+func Letters(axes []Axis) []string {
+	var out []string
+	for _, a := range axes {
+		switch {
+		case a.Letter != "":
+			out = append(out, a.Letter)
+		case a.Sum != nil:
+			out = append(out, Letters(a.Sum)...)
+		default:
+			out = append(out, Letters(a.Prod)...)
+		}
+	}
+	return out
+}
+
+// HasSum reports whether a holds a sum.
+func (a Axis) HasSum() bool {
+	if a.Sum != nil {
+		return true
+	}
+	for _, p := range a.Prod {
+		if p.HasSum() {
+			return true
+		}
+	}
+	return false
+}
+
+// FormatAxes prints axes as ParseAxes reads them.
+func FormatAxes(axes []Axis) string {
+	parts := make([]string, len(axes))
+	for i, a := range axes {
+		parts[i] = a.format(false)
+	}
+	return strings.Join(parts, " ")
+}
+
+func (a Axis) format(inSum bool) string {
+	switch {
+	case a.Letter != "":
+		return a.Letter
+	case a.Sum != nil:
+		parts := make([]string, len(a.Sum))
+		for i, x := range a.Sum {
+			parts[i] = x.format(true)
+		}
+		return "(" + strings.Join(parts, " + ") + ")"
+	case len(a.Prod) == 0:
+		return "1"
+	}
+	return "(" + FormatAxes(a.Prod) + ")"
+}

@@ -1,0 +1,36 @@
+// Package rule is the row notation: what a framework's parameters are called,
+// what their axes mean, how LoRA folds into them and what they become, as
+// data. Plugins embed tables of rows; a spec may add some.
+//
+//	rule "attention_output" {
+//	  source = "PaliGemma/llm/layers/attn/attn_vec_einsum{expert}/w"
+//	  axes   = "l n h d"
+//	  size   = { m = n }
+//	  lora {
+//	    a      = "{parent}/lora_a"
+//	    b      = "{parent}/lora_b"
+//	    einsum = "l n h r, l m r d -> l n h d"
+//	    scale  = attention_scale
+//	  }
+//	  to     = "d (n h)"
+//	  target = "{tower}.layers.{l}.self_attn.o_proj.weight"
+//	}
+//
+// The package parses and prints; it knows no manifest. Package sdk/rules
+// brings rows and manifests together.
+//
+// # Letters and captures
+//
+// Axes have names, letters, of one or more characters. A letter that stands
+// in the target's name takes the tensor apart along that axis; a letter in the
+// source's name stacks tensors, one for each of the letter's names. A letter
+// has one size wherever the same captures hold. A capture, {expert}, stands
+// for one of the values that the table declares for it.
+//
+// # Axes
+//
+//	d n (half two)               an axis that is made of two, outermost first
+//	d (g (q + k + v))            segments: q, k and v side by side
+//	((g q) + (g k)) d            an output that joins segments
+//	1 p v                        an axis of size 1
+package rule

@@ -1,0 +1,309 @@
+package rule
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// MaxText is the longest text that Parse reads, in bytes.
+const MaxText = 1 << 20
+
+// Parse reads a table from the rule notation. file is the name that errors
+// show.
+func Parse(text, file string) (*Table, error) {
+	if len(text) > MaxText {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d are read", file, len(text), MaxText)
+	}
+	if err := checkNesting([]byte(text)); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	f, diags := hclsyntax.ParseConfig([]byte(text), file, hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	p := &parser{src: text, t: &Table{Letters: map[string]string{}}}
+	p.top(f.Body.(*hclsyntax.Body))
+	if len(p.errs) > 0 {
+		return nil, p.errs[0]
+	}
+	return p.t, nil
+}
+
+type parser struct {
+	src  string
+	t    *Table
+	errs []error
+}
+
+func (p *parser) fail(r hcl.Range, format string, args ...any) {
+	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s", r.Filename, r.Start.Line, fmt.Sprintf(format, args...)))
+}
+
+func (p *parser) top(b *hclsyntax.Body) {
+	a := p.attrs(b, "roots", "runtime", "letters")
+	p.t.Roots = a.list("roots")
+	p.t.Runtime = a.str("runtime")
+	for k, v := range a.strings("letters") {
+		p.t.Letters[k] = v
+	}
+	seen := map[string]bool{}
+	for _, blk := range b.Blocks {
+		if len(blk.Labels) != 1 {
+			p.fail(blk.DefRange(), "block %q takes one label", blk.Type)
+			continue
+		}
+		name := blk.Labels[0]
+		if key := blk.Type + " " + name; seen[key] {
+			p.fail(blk.DefRange(), "%s %q stands twice", blk.Type, name)
+		} else {
+			seen[key] = true
+		}
+		switch blk.Type {
+		case "capture":
+			p.capture(name, blk)
+		case "define":
+			a := p.attrs(blk.Body, "value")
+			p.t.Defines = append(p.t.Defines, Define{Name: name, Value: a.expr("value")})
+		case "rule":
+			p.row(name, blk)
+		case "drop":
+			a := p.attrs(blk.Body, "source", "reason", "when")
+			p.t.Drops = append(p.t.Drops, Drop{Name: name, Source: a.need("source"), Reason: a.need("reason"), When: a.expr("when")})
+		case "refuse":
+			a := p.attrs(blk.Body, "source", "reason")
+			p.t.Refusals = append(p.t.Refusals, Refusal{Name: name, Source: a.need("source"), Reason: a.need("reason")})
+		default:
+			p.fail(blk.DefRange(), "unknown block %q", blk.Type)
+		}
+	}
+}
+
+func (p *parser) capture(name string, blk *hclsyntax.Block) {
+	c := Capture{Name: name, Shared: p.attrs(blk.Body, "shared").bool("shared")}
+	for _, v := range blk.Body.Blocks {
+		if v.Type != "value" || len(v.Labels) != 1 {
+			p.fail(v.DefRange(), "a capture holds value blocks with one label")
+			continue
+		}
+		cv := CaptureValue{Value: v.Labels[0], Fields: map[string]string{}}
+		a := p.attrs(v.Body, keys(v.Body)...)
+		for k := range v.Body.Attributes {
+			if k == "when" {
+				cv.When = a.expr("when")
+			} else {
+				cv.Fields[k] = a.str(k)
+			}
+		}
+		c.Values = append(c.Values, cv)
+	}
+	p.t.Captures = append(p.t.Captures, c)
+}
+
+func (p *parser) row(name string, blk *hclsyntax.Block) {
+	a := p.attrs(blk.Body, "source", "axes", "names", "size", "where", "mul", "div", "add", "fill", "to", "target", "module", "optional", "when", "runtime")
+	r := Row{
+		Name: name, Source: a.str("source"), Axes: a.need("axes"), Where: a.strings("where"),
+		Mul: a.expr("mul"), Div: a.expr("div"), Add: a.expr("add"), Fill: a.expr("fill"),
+		To: a.str("to"), Target: a.need("target"), Module: a.str("module"),
+		Optional: a.bool("optional"), When: a.expr("when"), Runtime: a.str("runtime"),
+		Names: a.lists("names"), Size: a.exprs("size"),
+	}
+	if (r.Source == "") != (r.Fill != nil) {
+		p.fail(blk.DefRange(), "rule %q needs a source, or a fill and no source", name)
+	}
+	if r.Mul != nil && r.Div != nil {
+		p.fail(blk.DefRange(), "rule %q has both mul and div", name)
+	}
+	for _, s := range []string{r.Axes, r.To} {
+		if _, err := ParseAxes(s); err != nil {
+			p.fail(blk.DefRange(), "rule %q: %v", name, err)
+		}
+	}
+	for _, l := range blk.Body.Blocks {
+		if l.Type != "lora" || len(l.Labels) != 0 {
+			p.fail(l.DefRange(), "unknown block %q", l.Type)
+			continue
+		}
+		la := p.attrs(l.Body, "a", "b", "einsum", "scale")
+		r.Lora = append(r.Lora, Lora{A: la.need("a"), B: la.need("b"), Einsum: la.need("einsum"), Scale: la.expr("scale")})
+		if la.expr("scale") == nil {
+			p.fail(l.DefRange(), "lora of rule %q has no scale; a scale is never assumed", name)
+		}
+	}
+	p.t.Rows = append(p.t.Rows, r)
+}
+
+// attrs gives typed access to the attributes of a body; any not in allowed is
+// an error.
+func (p *parser) attrs(b *hclsyntax.Body, allowed ...string) attrs {
+	for _, k := range keys(b) {
+		ok := false
+		for _, x := range allowed {
+			ok = ok || x == k
+		}
+		if !ok {
+			p.fail(b.Attributes[k].SrcRange, "unknown argument %q", k)
+		}
+	}
+	return attrs{p, b}
+}
+
+func keys(b *hclsyntax.Body) []string {
+	out := make([]string, 0, len(b.Attributes))
+	for k := range b.Attributes {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+type attrs struct {
+	p *parser
+	b *hclsyntax.Body
+}
+
+func (a attrs) value(k string) (cty.Value, hcl.Range, bool) {
+	at, ok := a.b.Attributes[k]
+	if !ok {
+		return cty.NilVal, hcl.Range{}, false
+	}
+	v, diags := at.Expr.Value(nil)
+	if diags.HasErrors() {
+		a.p.fail(at.SrcRange, "%s: %s", k, diags[0].Detail)
+		return cty.NilVal, at.SrcRange, false
+	}
+	return v, at.SrcRange, true
+}
+
+func (a attrs) str(k string) string {
+	v, r, ok := a.value(k)
+	if !ok {
+		return ""
+	}
+	if v.Type() != cty.String || v.IsNull() {
+		a.p.fail(r, "%s must be a string", k)
+		return ""
+	}
+	return v.AsString()
+}
+
+func (a attrs) need(k string) string {
+	if _, ok := a.b.Attributes[k]; !ok {
+		a.p.fail(a.b.SrcRange, "argument %q is required", k)
+	}
+	return a.str(k)
+}
+
+func (a attrs) bool(k string) bool {
+	v, r, ok := a.value(k)
+	if !ok {
+		return false
+	}
+	if v.Type() != cty.Bool || v.IsNull() {
+		a.p.fail(r, "%s must be true or false", k)
+		return false
+	}
+	return v.True()
+}
+
+func (a attrs) list(k string) []string {
+	v, r, ok := a.value(k)
+	if !ok {
+		return nil
+	}
+	return a.p.stringList(v, r, k)
+}
+
+func (p *parser) stringList(v cty.Value, r hcl.Range, k string) []string {
+	out := []string{}
+	if !v.CanIterateElements() {
+		p.fail(r, "%s must be a list of strings", k)
+		return out
+	}
+	for it := v.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		if e.Type() != cty.String || e.IsNull() {
+			p.fail(r, "%s must be a list of strings", k)
+			return out
+		}
+		out = append(out, e.AsString())
+	}
+	return out
+}
+
+func (a attrs) lists(k string) map[string][]string {
+	v, r, ok := a.value(k)
+	if !ok {
+		return nil
+	}
+	if !v.Type().IsObjectType() {
+		a.p.fail(r, "%s must be an object", k)
+		return nil
+	}
+	out := map[string][]string{}
+	for name, e := range v.AsValueMap() {
+		out[name] = a.p.stringList(e, r, k)
+	}
+	return out
+}
+
+func (a attrs) strings(k string) map[string]string {
+	v, r, ok := a.value(k)
+	if !ok {
+		return nil
+	}
+	out := map[string]string{}
+	if !v.Type().IsObjectType() {
+		a.p.fail(r, "%s must be an object of strings", k)
+		return nil
+	}
+	for name, e := range v.AsValueMap() {
+		if e.Type() != cty.String || e.IsNull() {
+			a.p.fail(r, "%s must be an object of strings", k)
+			return nil
+		}
+		out[name] = e.AsString()
+	}
+	return out
+}
+
+func (a attrs) expr(k string) *Expr {
+	at, ok := a.b.Attributes[k]
+	if !ok {
+		return nil
+	}
+	return a.p.exprAt(at.Expr)
+}
+
+func (p *parser) exprAt(x hclsyntax.Expression) *Expr {
+	r := x.Range()
+	return &Expr{text: strings.TrimSpace(p.src[r.Start.Byte:r.End.Byte]), x: x}
+}
+
+// exprs reads an object whose values are expressions.
+func (a attrs) exprs(k string) map[string]*Expr {
+	at, ok := a.b.Attributes[k]
+	if !ok {
+		return nil
+	}
+	obj, ok := at.Expr.(*hclsyntax.ObjectConsExpr)
+	if !ok {
+		a.p.fail(at.SrcRange, "%s must be an object", k)
+		return nil
+	}
+	out := map[string]*Expr{}
+	for _, it := range obj.Items {
+		key, diags := it.KeyExpr.Value(nil)
+		if diags.HasErrors() || key.Type() != cty.String {
+			a.p.fail(at.SrcRange, "%s: a key is not a plain name", k)
+			return nil
+		}
+		out[key.AsString()] = a.p.exprAt(it.ValueExpr)
+	}
+	return out
+}

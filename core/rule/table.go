@@ -1,0 +1,110 @@
+package rule
+
+// Table is what one framework's rules say.
+type Table struct {
+	// Roots lists prefixes of parameter names, in order of preference; the
+	// first that every parameter of a source has is taken off.
+	Roots []string
+	// Runtime is the element type in which the target's runtime keeps a tensor
+	// whose row says nothing else (the "mixed" layout).
+	Runtime  string
+	Letters  map[string]string // letter -> what it counts, for people
+	Captures []Capture
+	Defines  []Define
+	Rows     []Row
+	Drops    []Drop
+	Refusals []Refusal
+}
+
+// Capture is a name in braces that stands for one of several values.
+type Capture struct {
+	Name string
+	// Shared captures only enumerate: letters have the same sizes for all of
+	// their values.
+	Shared bool
+	Values []CaptureValue
+}
+
+// CaptureValue is one value of a capture; Fields are further names that hold
+// while it does, such as the tower that an expert's weights belong to.
+type CaptureValue struct {
+	Value  string
+	Fields map[string]string
+	When   *Expr // nil: always
+}
+
+// Define names an expression.
+type Define struct {
+	Name  string
+	Value *Expr
+}
+
+// Row is one fact: a source pattern, its axes, its LoRA, its target.
+type Row struct {
+	Name   string
+	Source string // "" for a constant
+	Axes   string
+	Names  map[string][]string // letter in Source or Target -> its names
+	Size   map[string]*Expr    // letter -> size, where shapes do not tell or must agree
+	Where  map[string]string   // captures that hold though the source does not name them
+	Lora   []Lora              // forms, of which at most one may be present
+	Mul    *Expr
+	Div    *Expr
+	Add    *Expr
+	Fill   *Expr // value of a constant
+	To     string
+	Target string
+	Module string // the target's name as a module path, where it differs
+	// Optional rows may find no source. When, if set, says whether the row
+	// applies at all.
+	Optional bool
+	When     *Expr
+	Runtime  string // element type in the "mixed" layout, if not the table's
+}
+
+// Lora is one form in which a framework stores the adapter of a row.
+type Lora struct {
+	A, B   string // name patterns; {source} and {parent} refer to the base
+	Einsum string
+	Scale  *Expr
+}
+
+// Drop names source parameters that are not part of the model.
+type Drop struct {
+	Name   string
+	Source string // glob
+	Reason string
+	When   *Expr
+}
+
+// Refusal names parameters that cannot be converted, with the reason.
+type Refusal struct {
+	Name   string
+	Source string // glob
+	Reason string
+}
+
+// Row returns the row of a name, or nil.
+func (t *Table) Row(name string) *Row {
+	for i := range t.Rows {
+		if t.Rows[i].Name == name {
+			return &t.Rows[i]
+		}
+	}
+	return nil
+}
+
+// Merge returns a table with the rows of other added to those of t; a row
+// whose name exists replaces it in its place.
+func (t *Table) Merge(other *Table) *Table {
+	out := *t
+	out.Rows = append([]Row{}, t.Rows...)
+	for _, r := range other.Rows {
+		if have := out.Row(r.Name); have != nil {
+			*have = r
+		} else {
+			out.Rows = append(out.Rows, r)
+		}
+	}
+	return &out
+}

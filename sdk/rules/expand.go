@@ -1,0 +1,150 @@
+package rules
+
+import (
+	"sort"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/rule"
+	"github.com/loraconv/loraconv/core/tensor"
+	"github.com/loraconv/loraconv/sdk"
+)
+
+// Input is what Expand works on.
+type Input struct {
+	Table   *rule.Table
+	Sources []sdk.Source // the base first; adapters after it
+	// Facts are names that expressions may use, beside letters and captures.
+	Facts map[string]cty.Value
+	// Unknown names facts that nobody said: an expression that needs one gives
+	// that diagnostic instead of a value.
+	Unknown map[string]*diag.Diagnostic
+	// PerParam, if set, gives further facts for one base parameter, named
+	// without its root: the alpha that a pattern assigns to it.
+	PerParam func(param string) map[string]cty.Value
+
+	Method  string // "merge" or "base"
+	DType   string // "float32", "bfloat16", "float16", "mixed" or "source"
+	Targets []sdk.TargetRule
+}
+
+// Result is a plan's tensors, drops and facts, or errors.
+type Result struct {
+	Tensors     []plan.Tensor
+	Drops       []plan.Drop
+	Facts       []plan.Fact
+	Merged      int // LoRA pairs that are folded in
+	RulesHit    map[string]int
+	Diagnostics diag.List
+}
+
+// Codes of the diagnostics that Expand reports.
+const (
+	CodeMissing  = "missing-parameter"
+	CodeUnpaired = "unpaired-lora"
+	CodeShape    = "shape-mismatch"
+	CodeRefused  = "refused-parameter"
+	CodeRule     = "rule-invalid"
+)
+
+// Expand brings a table and manifests together. What is wrong with the
+// checkpoint is in Result.Diagnostics, all of it at once; an error is a fault
+// of the table.
+func Expand(in Input) (*Result, error) {
+	x := &expansion{Input: in, res: &Result{RulesHit: map[string]int{}}}
+	x.trees = make([]*tree, len(in.Sources))
+	for i := range in.Sources {
+		x.trees[i] = newTree(&in.Sources[i], in.Table.Roots)
+	}
+	if err := x.targets(); err != nil {
+		return nil, err
+	}
+	if err := x.instances(); err != nil {
+		return nil, err
+	}
+	x.sizes()
+	x.leftovers()
+	if x.res.Diagnostics.HasErrors() {
+		return x.res, nil
+	}
+	if err := x.lines(); err != nil {
+		return nil, err
+	}
+	x.facts()
+	return x.res, nil
+}
+
+// expansion is the state of one Expand.
+type expansion struct {
+	Input
+	res     *Result
+	trees   []*tree // one for each source
+	insts   []*instance
+	votes   votes
+	target  []targetRule
+	absent  []absence
+	missing []string // relative names that a required row did not find
+}
+
+// absence is a required row without its parameter.
+type absence struct{ rule, name string }
+
+// tree is one source's parameters under their relative names.
+type tree struct {
+	src     *sdk.Source
+	root    string
+	byName  map[string]*manifest.Tensor
+	claimed map[string]string // relative name -> row
+}
+
+func newTree(src *sdk.Source, roots []string) *tree {
+	t := &tree{src: src, byName: map[string]*manifest.Tensor{}, claimed: map[string]string{}}
+	for _, r := range roots {
+		if r != "" && allUnder(src.Manifest, r+"/") {
+			t.root = r + "/"
+			break
+		}
+	}
+	for i := range src.Manifest.Tensors {
+		p := &src.Manifest.Tensors[i]
+		t.byName[p.Name[len(t.root):]] = p
+	}
+	return t
+}
+
+func allUnder(m *manifest.Manifest, prefix string) bool {
+	for i := range m.Tensors {
+		if n := m.Tensors[i].Name; len(n) <= len(prefix) || n[:len(prefix)] != prefix {
+			return false
+		}
+	}
+	return len(m.Tensors) > 0
+}
+
+// names returns the relative names that nothing has claimed, sorted.
+func (t *tree) unclaimed() []string {
+	var out []string
+	for n := range t.byName {
+		if _, ok := t.claimed[n]; !ok {
+			out = append(out, n)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// param is a parameter that an instance reads.
+type param struct {
+	tree *tree
+	rel  string
+	t    *manifest.Tensor
+}
+
+func (p param) source(index []plan.At) *plan.Source {
+	return &plan.Source{From: p.tree.src.Name, Name: p.t.Name, Index: index}
+}
+
+func (p param) shape() tensor.Shape { return p.t.Shape }

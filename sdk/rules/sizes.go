@@ -1,0 +1,350 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/rule"
+)
+
+// votes collects, for every letter in its scope, which size each parameter
+// gives it.
+type votes struct {
+	by   map[string]map[int][]string // scope and letter -> size -> parameters
+	size map[string]int              // what the majority says
+	rule map[string]string           // a row that uses the letter, for messages
+}
+
+func newVotes() votes {
+	return votes{by: map[string]map[int][]string{}, size: map[string]int{}, rule: map[string]string{}}
+}
+
+func (v *votes) cast(key string, n int, leaf, row string) {
+	if v.by[key] == nil {
+		v.by[key] = map[int][]string{}
+	}
+	v.by[key][n] = append(v.by[key][n], leaf)
+	v.rule[key] = row
+}
+
+// key is a letter's scope. Letters that only a LoRA pair has, such as the rank,
+// belong to that pair.
+func (in *instance) key(letter string) string { return in.scope + "|" + letter }
+
+func pairKey(in *instance, b, p int, letter string) string {
+	return fmt.Sprintf("%s|%s/%s/%d/%d|%s", in.scope, in.row.Name, in.bases[b].rel, b, p, letter)
+}
+
+// sizes settles the size of every letter, and reports each parameter whose
+// shape disagrees with the majority or with its own axes.
+func (x *expansion) sizes() {
+	x.votes = newVotes()
+	x.eachOperand(x.voteSimple)
+	x.elect()
+	x.eachOperand(x.voteComposite)
+	x.elect()
+}
+
+// operand is one tensor of an instance with the axes that a row gives it.
+type operand struct {
+	in   *instance
+	p    param
+	axes []rule.Axis
+	key  func(letter string) string
+}
+
+// eachOperand visits bases without their stack letters, and both factors of
+// every pair.
+func (x *expansion) eachOperand(visit func(operand)) {
+	for _, in := range x.insts {
+		own := map[string]bool{}
+		for _, l := range rule.Letters(in.axes) {
+			own[l] = true
+		}
+		for bi, b := range in.bases {
+			if b.t == nil {
+				continue
+			}
+			visit(operand{in, b.param, in.stored(), in.key})
+			for pi, p := range in.loras[bi] {
+				key := func(l string) string {
+					if own[l] {
+						return in.key(l)
+					}
+					return pairKey(in, bi, pi, l)
+				}
+				visit(operand{in, p.a, in.unstacked(p.einsum.a), key})
+				visit(operand{in, p.b, in.unstacked(p.einsum.b), key})
+			}
+		}
+	}
+}
+
+// stored returns the axes of one base: those of the row less the letters that
+// stack several bases.
+func (in *instance) stored() []rule.Axis { return in.unstacked(in.axes) }
+
+func (in *instance) unstacked(axes []rule.Axis) []rule.Axis {
+	if len(in.stack) == 0 {
+		return axes
+	}
+	var out []rule.Axis
+	for _, a := range axes {
+		if a.Letter == "" || !has(in.stack, a.Letter) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func has(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *expansion) shapeError(p param, row, format string, args ...any) {
+	d := x.res.Diagnostics.Errorf(diag.Keys, CodeShape, "A parameter's shape does not fit",
+		"%s has shape %v: %s (row %q)", p.t.Name, p.shape(), fmt.Sprintf(format, args...), row)
+	d.Tensor, d.Rule = p.t.Name, row
+}
+
+// voteSimple casts the votes of axes that are one letter.
+func (x *expansion) voteSimple(o operand) {
+	if len(o.axes) != len(o.p.shape()) {
+		x.shapeError(o.p, o.in.row.Name, "it has %d axes, wanted %d (%s)", len(o.p.shape()), len(o.axes), rule.FormatAxes(o.axes))
+		return
+	}
+	for i, a := range o.axes {
+		if a.Letter != "" {
+			if names, ok := o.in.row.Names[a.Letter]; ok && o.p.shape()[i] != len(names) {
+				x.shapeError(o.p, o.in.row.Name, "axis %d (%s) is %d, wanted %d: %s", i, a.Letter, o.p.shape()[i], len(names), strings.Join(names, ", "))
+			}
+			x.votes.cast(o.key(a.Letter), o.p.shape()[i], o.p.t.Name, o.in.row.Name)
+		} else if a.Sum == nil && len(a.Prod) == 0 && o.p.shape()[i] != 1 {
+			x.shapeError(o.p, o.in.row.Name, "axis %d is %d, wanted 1", i, o.p.shape()[i])
+		}
+	}
+}
+
+// voteComposite solves the axes that are made of several letters, checks the
+// sizes that the row states, and casts votes for what that settles.
+func (x *expansion) voteComposite(o operand) {
+	if len(o.axes) != len(o.p.shape()) {
+		return
+	}
+	sizes := x.sizesOf(o)
+	for i, a := range o.axes {
+		if a.Letter != "" {
+			x.checkStated(o, i, a.Letter, sizes)
+			continue
+		}
+		before := map[string]bool{}
+		for l := range sizes {
+			before[l] = true
+		}
+		if err := solve(a, o.p.shape()[i], sizes); err != nil {
+			x.shapeError(o.p, o.in.row.Name, "axis %d: %v", i, err)
+			continue
+		}
+		for _, l := range rule.Letters([]rule.Axis{a}) {
+			if !before[l] {
+				x.votes.cast(o.key(l), sizes[l], o.p.t.Name, o.in.row.Name)
+				before[l] = true
+			}
+		}
+	}
+}
+
+// sizesOf returns the sizes that are known for an operand's letters: elected,
+// or stated by the row. A stated size wins.
+func (x *expansion) sizesOf(o operand) map[string]int {
+	sizes := map[string]int{}
+	for _, l := range append(rule.Letters(o.in.axes), rule.Letters(o.axes)...) {
+		if n, ok := x.votes.size[o.key(l)]; ok {
+			sizes[l] = n
+		}
+	}
+	for _, l := range sortedKeys(o.in.row.Size) {
+		n, err := x.stated(o.in, l, sizes)
+		if err != nil {
+			x.faultOf(err, o.in.row.Name)
+			continue
+		}
+		sizes[l] = n
+	}
+	return sizes
+}
+
+func (x *expansion) stated(in *instance, letter string, sizes map[string]int) (int, error) {
+	e := in.row.Size[letter]
+	vars, err := x.vars(e, in.env, sizes, "")
+	if err != nil {
+		return 0, err
+	}
+	f, err := e.Number(vars, x.funcs(in.env))
+	if err != nil {
+		return 0, err
+	}
+	if f != float64(int(f)) || f < 1 {
+		return 0, fmt.Errorf("size of %q is %v, wanted a positive whole number", letter, f)
+	}
+	return int(f), nil
+}
+
+// faultOf reports an error of an expression: the diagnostic of an unknown
+// fact as it is, anything else as a fault of the row.
+func (x *expansion) faultOf(err error, row string) {
+	var d *diag.Diagnostic
+	if errors.As(err, &d) {
+		x.res.Diagnostics.Add(d)
+		return
+	}
+	x.res.Diagnostics.Errorf(diag.Usage, CodeRule, "A row cannot be evaluated", "row %q: %v", row, err).Rule = row
+}
+
+func (x *expansion) checkStated(o operand, axis int, letter string, sizes map[string]int) {
+	if _, ok := o.in.row.Size[letter]; !ok {
+		return
+	}
+	if want, ok := sizes[letter]; ok && o.p.shape()[axis] != want {
+		x.shapeError(o.p, o.in.row.Name, "axis %d (%s) is %d, wanted %d (%s = %s)", axis, letter, o.p.shape()[axis], want, letter, o.in.row.Size[letter])
+	}
+}
+
+// solve finds the one unknown letter of an axis of the given size, or checks
+// the size when all are known.
+func solve(a rule.Axis, size int, sizes map[string]int) error {
+	if a.Letter != "" {
+		if n, ok := sizes[a.Letter]; ok && n != size {
+			return fmt.Errorf("%s is %d here, wanted %d", a.Letter, size, n)
+		}
+		sizes[a.Letter] = size
+		return nil
+	}
+	parts, known, open := a.Prod, 1, -1
+	if a.Sum != nil {
+		parts, known = a.Sum, 0
+	}
+	for i, p := range parts {
+		n, ok := measure(p, sizes)
+		switch {
+		case !ok && open >= 0:
+			return fmt.Errorf("the sizes of %s cannot be told apart", rule.FormatAxes([]rule.Axis{a}))
+		case !ok:
+			open = i
+		case a.Sum != nil:
+			known += n
+		default:
+			known *= n
+		}
+	}
+	if open < 0 {
+		if known != size {
+			return fmt.Errorf("%s is %d here, wanted %d", rule.FormatAxes([]rule.Axis{a}), size, known)
+		}
+		return nil
+	}
+	if a.Sum != nil {
+		if size < known {
+			return fmt.Errorf("%s is %d here, wanted at least %d", rule.FormatAxes([]rule.Axis{a}), size, known)
+		}
+		return solve(parts[open], size-known, sizes)
+	}
+	if known == 0 || size%known != 0 {
+		return fmt.Errorf("%s is %d here, which %d does not divide", rule.FormatAxes([]rule.Axis{a}), size, known)
+	}
+	return solve(parts[open], size/known, sizes)
+}
+
+// measure returns the size of an axis whose letters are all known.
+func measure(a rule.Axis, sizes map[string]int) (int, bool) {
+	if a.Letter != "" {
+		n, ok := sizes[a.Letter]
+		return n, ok
+	}
+	parts, n := a.Prod, 1
+	if a.Sum != nil {
+		parts, n = a.Sum, 0
+	}
+	for _, p := range parts {
+		m, ok := measure(p, sizes)
+		if !ok {
+			return 0, false
+		}
+		if a.Sum != nil {
+			n += m
+		} else {
+			n *= m
+		}
+	}
+	return n, true
+}
+
+// elect settles every letter by majority and reports the parameters that
+// disagree; with no majority, all of them.
+func (x *expansion) elect() {
+	for _, key := range sortedKeys(x.votes.by) {
+		by := x.votes.by[key]
+		sizes := make([]int, 0, len(by))
+		for n := range by {
+			sizes = append(sizes, n)
+		}
+		sort.Slice(sizes, func(i, j int) bool {
+			if len(by[sizes[i]]) != len(by[sizes[j]]) {
+				return len(by[sizes[i]]) > len(by[sizes[j]])
+			}
+			return sizes[i] < sizes[j]
+		})
+		x.votes.size[key] = sizes[0]
+		if len(sizes) == 1 {
+			continue
+		}
+		letter := key[strings.LastIndexByte(key, '|')+1:]
+		tie := len(by[sizes[0]]) == len(by[sizes[1]])
+		for i, n := range sizes {
+			if i == 0 && !tie {
+				continue
+			}
+			other := sizes[0]
+			if i == 0 {
+				other = sizes[1]
+			}
+			for _, leaf := range by[n] {
+				d := x.res.Diagnostics.Errorf(diag.Keys, CodeShape, "A parameter's shape does not fit",
+					"%s has %s = %d, but %s has %d (row %q)", leaf, x.letterName(letter), n, example(by[other]), other, x.votes.rule[key])
+				d.Tensor, d.Rule = leaf, x.votes.rule[key]
+			}
+		}
+	}
+}
+
+// letterName explains a letter: `d (width)`.
+func (x *expansion) letterName(l string) string {
+	if s := x.Table.Letters[l]; s != "" {
+		return l + " (" + s + ")"
+	}
+	return l
+}
+
+func example(leaves []string) string {
+	if len(leaves) == 1 {
+		return leaves[0]
+	}
+	return fmt.Sprintf("%s, as %d others,", leaves[0], len(leaves)-1)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}

@@ -1,0 +1,151 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/loraconv/loraconv/core/glob"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/tensor"
+	"github.com/loraconv/loraconv/sdk"
+)
+
+// targetRule is a compiled rule block of a conversion.
+type targetRule struct {
+	*sdk.TargetRule
+	globs []*glob.Pattern
+	re    *regexp.Regexp
+}
+
+func (x *expansion) targets() error {
+	for i := range x.Targets {
+		t := targetRule{TargetRule: &x.Targets[i]}
+		for _, m := range t.Match {
+			g, err := glob.Compile(m, '.')
+			if err != nil {
+				return fmt.Errorf("rule %q: %w", t.Name, err)
+			}
+			t.globs = append(t.globs, g)
+		}
+		if t.MatchRegex != "" {
+			re, err := regexp.Compile(t.MatchRegex)
+			if err != nil {
+				return fmt.Errorf("rule %q: %w", t.Name, err)
+			}
+			t.re = re
+		}
+		x.res.RulesHit[t.Name] = 0
+		x.target = append(x.target, t)
+	}
+	return nil
+}
+
+// match returns the first rule that an output name fits, or nil.
+func (x *expansion) match(name string) *targetRule {
+	for i := range x.target {
+		t := &x.target[i]
+		hit := t.re != nil && t.re.MatchString(name)
+		for _, g := range t.globs {
+			hit = hit || g.Match(name)
+		}
+		if hit {
+			x.res.RulesHit[t.Name]++
+			return t
+		}
+	}
+	return nil
+}
+
+// dtype returns the element type of an output tensor. Integers and bools keep
+// theirs.
+func (x *expansion) dtype(in *instance, t *targetRule) tensor.DType {
+	stored := tensor.Float32
+	if in.bases[0].t != nil {
+		stored = in.bases[0].t.DType
+		if stored.Kind() != tensor.KindFloat {
+			return stored
+		}
+	}
+	want := x.DType
+	if t != nil && t.DType != "" {
+		want = t.DType
+	}
+	switch want {
+	case "source":
+		return stored
+	case "mixed":
+		want = in.row.Runtime
+		if want == "" {
+			want = x.Table.Runtime
+		}
+	}
+	d, err := tensor.ParseDType(want)
+	if err != nil {
+		return tensor.Float32
+	}
+	return d
+}
+
+// facts lists what was read off the shapes and pairs, for people.
+func (x *expansion) facts() {
+	for _, key := range sortedKeys(x.votes.size) {
+		scope, letter := splitKey(key)
+		what := x.Table.Letters[letter]
+		if what == "" || countBars(key) != 1 {
+			continue
+		}
+		if scope != "" {
+			what += " (" + scope + ")"
+		}
+		by := x.votes.by[key][x.votes.size[key]]
+		x.res.Facts = append(x.res.Facts, plan.Fact{Name: what, Value: fmt.Sprint(x.votes.size[key]), From: from(by)})
+	}
+	for _, in := range x.insts {
+		for bi, ps := range in.loras {
+			for pi, p := range ps {
+				value := fmt.Sprintf("rank %d", x.votes.size[pairKey(in, bi, pi, rankOf(p.einsum))])
+				x.res.Facts = append(x.res.Facts, plan.Fact{Name: "LoRA on " + in.bases[bi].rel, Value: value, From: p.a.t.Name})
+			}
+		}
+	}
+}
+
+func from(leaves []string) string {
+	if len(leaves) == 1 {
+		return leaves[0]
+	}
+	return fmt.Sprintf("%s and %d more", leaves[0], len(leaves)-1)
+}
+
+func splitKey(key string) (scope, letter string) {
+	for i := len(key) - 1; i >= 0; i-- {
+		if key[i] == '|' {
+			return key[:i], key[i+1:]
+		}
+	}
+	return "", key
+}
+
+func countBars(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] == '|' {
+			n++
+		}
+	}
+	return n
+}
+
+// rankOf returns the contracted letter of a pair.
+func rankOf(e *ruleEinsum) string {
+	p, err := plan.ParseEinsum(formatEinsum(e))
+	if err != nil {
+		return ""
+	}
+	for l, c := range p.Class {
+		if c == plan.Contracted {
+			return l
+		}
+	}
+	return ""
+}
