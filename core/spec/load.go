@@ -1,0 +1,291 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	hcljson "github.com/hashicorp/hcl/v2/json"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/loraconv/loraconv/core/diag"
+)
+
+// Options says where values from outside come from. The zero value is valid.
+type Options struct {
+	// Vars holds values of -var, as text.
+	Vars map[string]string
+	// VarFiles are files of -var-file, in order; later ones win.
+	VarFiles []string
+	// Env looks up an environment variable (os.LookupEnv). Only
+	// LORACONV_VAR_name of declared variables is asked for. nil: none is.
+	Env func(name string) (string, bool)
+	// AllowUnset makes a variable without a value unknown instead of an error:
+	// what depends on it is type-checked and not judged.
+	AllowUnset bool
+	// Version is loraconv's own, for required_version; "" is not compared.
+	Version string
+}
+
+// loader is the state of one Load; File keeps it for what comes later.
+type loader struct {
+	faults    faults
+	meter     meter
+	overspent bool
+	opts      Options
+	dir       string
+	files     []string          // names of files read, in order
+	texts     map[string][]byte // their content
+	hidden    []hcl.Range       // where values of sensitive variables stand
+
+	exprs     map[hcl.Expression]*expr
+	broken    map[hclsyntax.Expression]bool
+	functions map[string]function.Function
+
+	bodies    []*hcl.File
+	variables map[string]*variable
+	locals    map[string]*cell
+	sources   map[string]*sourceBlock // by "plugin.name"
+	busy      []*cell
+}
+
+// Load reads a spec: a file *.hcl or *.hcl.json, or a directory with files
+// *.lc.hcl. It opens no file but the spec's and those of variables, apart from
+// what fileexists and fileset look at, and starts nothing.
+//
+// The File is never nil, so that the diagnostics can be rendered with it; when
+// they hold an error it is incomplete and good for nothing else.
+func Load(path string, o Options) (*File, diag.List) {
+	l := &loader{
+		opts: o, texts: map[string][]byte{}, exprs: map[hcl.Expression]*expr{}, broken: map[hclsyntax.Expression]bool{},
+		variables: map[string]*variable{}, locals: map[string]*cell{}, sources: map[string]*sourceBlock{},
+	}
+	f := &File{Path: path, l: l}
+	l.load(f)
+	f.Dir, f.Files = l.dir, l.files
+	return f, l.faults.take(l.files)
+}
+
+func (l *loader) load(f *File) {
+	names := l.specFiles(f.Path)
+	l.functions = functionTable(l.dir)
+	for _, name := range names {
+		if file := l.parse(name, strings.HasSuffix(name, ".json")); file != nil {
+			l.bodies = append(l.bodies, file)
+		}
+	}
+	if l.faults.list.HasErrors() {
+		return // what follows from half a spec only distracts
+	}
+	blocks := l.blocks()
+	l.settings(f, blocks["loraconv"])
+	l.declareVariables(f, blocks["variable"])
+	l.declareLocals(blocks["locals"])
+	l.declareSources(blocks["source"])
+	l.setVariables(f)
+	for _, name := range keys(l.locals) {
+		l.cell(l.locals[name], scope{})
+	}
+	l.validateVariables()
+	l.buildSources(f, blocks["source"])
+	l.buildConversions(f, blocks["conversion"])
+	l.executions(f, blocks["execution"])
+	if len(blocks["conversion"]) == 0 && !l.faults.list.HasErrors() {
+		l.faults.add(diag.New(diag.Usage, codeEmpty, "No conversion", "%q says nothing to convert: it has no block conversion \"NAME\" { … }.", f.Path))
+	}
+}
+
+// specFiles sets the spec's directory and returns the files of the spec.
+func (l *loader) specFiles(path string) []string {
+	info, err := os.Stat(path)
+	if err != nil {
+		l.unreadable(path, err)
+		return nil
+	}
+	if !info.IsDir() {
+		l.dir = filepath.Dir(path)
+		if !strings.HasSuffix(path, ".hcl") && !strings.HasSuffix(path, ".hcl.json") {
+			l.faults.add(diag.New(diag.Usage, codeRead, "Not a spec", "%q does not end in .hcl or .hcl.json.", path))
+			return nil
+		}
+		return []string{path}
+	}
+	l.dir = path
+	names := l.matching("*.lc.hcl")
+	if len(names) == 0 {
+		l.faults.add(diag.New(diag.Usage, codeRead, "No spec in directory", "%q has no file *.lc.hcl. Name a file, or let the names of its specs end in .lc.hcl.", path))
+	}
+	return names
+}
+
+// matching lists the files of the spec's directory whose names match.
+func (l *loader) matching(pattern string) []string {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		l.unreadable(l.dir, err)
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if ok, _ := filepath.Match(pattern, e.Name()); ok && !e.IsDir() {
+			out = append(out, filepath.Join(l.dir, e.Name()))
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+func (l *loader) unreadable(path string, err error) {
+	why := err.Error()
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		why = p.Err.Error()
+	}
+	l.faults.add(diag.New(diag.Usage, codeRead, "Cannot read file", "%q: %s.", path, why))
+}
+
+// parse reads, scans and parses one file. It returns nil when that failed.
+func (l *loader) parse(name string, isJSON bool) *hcl.File {
+	src, err := readBounded(name)
+	if err != nil {
+		l.unreadable(name, err)
+		return nil
+	}
+	return l.parseBytes(name, src, isJSON)
+}
+
+func (l *loader) parseBytes(name string, src []byte, isJSON bool) *hcl.File {
+	l.files = append(l.files, name)
+	var lim *limit
+	if isJSON {
+		lim = scanJSON(src, name)
+	} else {
+		lim = scan(src, name, hcl.InitialPos, hclsyntax.LexConfig)
+	}
+	if lim != nil {
+		if lim.code != codeTooLarge {
+			l.texts[name] = src
+		}
+		summary := "Spec nests too deep"
+		if lim.code == codeTooLarge {
+			summary = "Spec too large"
+		}
+		l.faults.errorf(lim.at, lim.code, summary, "%s", lim.text)
+		return nil
+	}
+	l.texts[name] = src
+	var file *hcl.File
+	var diags hcl.Diagnostics
+	if isJSON {
+		file, diags = hcljson.Parse(src, name)
+	} else {
+		file, diags = hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	}
+	l.faults.hcl(diags, true)
+	if diags.HasErrors() {
+		return nil
+	}
+	return file
+}
+
+// readBounded reads a file, one byte more than a spec may have at most.
+func readBounded(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxBytes+1))
+}
+
+// top is what may stand outside of all blocks: blocks.
+var top = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
+	{Type: "loraconv"},
+	{Type: "variable", LabelNames: []string{"name"}},
+	{Type: "locals"},
+	{Type: "source", LabelNames: []string{"plugin", "name"}},
+	{Type: "conversion", LabelNames: []string{"name"}},
+	{Type: "execution", LabelNames: []string{"engine"}},
+}}
+
+// blocks returns the blocks of all files by type, in order.
+func (l *loader) blocks() map[string][]*hcl.Block {
+	out := map[string][]*hcl.Block{}
+	for _, file := range l.bodies {
+		c := l.open(file.Body, top)
+		for _, b := range c.Blocks {
+			out[b.Type] = append(out[b.Type], b)
+		}
+	}
+	return out
+}
+
+// open reads a body by a schema. What it does not know is reported.
+func (l *loader) open(body hcl.Body, schema *hcl.BodySchema) *hcl.BodyContent {
+	c, diags := body.Content(schema)
+	var rest hcl.Diagnostics
+	for _, d := range diags {
+		if d.Summary == "Unsupported block type" && strings.Contains(d.Detail, `"dynamic"`) {
+			l.faults.errorf(*d.Subject, codeNotYet, "Not supported yet", "dynamic blocks are not supported yet: write the blocks out.")
+			continue
+		}
+		rest = append(rest, d)
+	}
+	l.faults.hcl(rest, false)
+	return c
+}
+
+// attributes reads a body that holds nothing but arguments, of any name.
+func (l *loader) attributes(body hcl.Body) []*hcl.Attribute {
+	attrs, diags := body.JustAttributes()
+	l.faults.hcl(diags, false)
+	out := make([]*hcl.Attribute, 0, len(attrs))
+	for _, a := range attrs {
+		out = append(out, a)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Range.Start.Byte < out[j].Range.Start.Byte })
+	return out
+}
+
+// identifier checks a name that references are made of.
+func (l *loader) identifier(what, name string, r hcl.Range) bool {
+	if !hclsyntax.ValidIdentifier(name) || len(name) > 128 {
+		l.faults.errorf(r, codeName, "Invalid name", "%q is not a name for %s: a name begins with a letter and has letters, digits, _ and - only.", name, what)
+		return false
+	}
+	return true
+}
+
+// need reports an argument that is absent.
+func (l *loader) need(c *hcl.BodyContent, name string, at hcl.Range, what string) *hcl.Attribute {
+	a := c.Attributes[name]
+	if a == nil {
+		l.faults.errorf(at, codeMissing, "Missing argument", "%s needs the argument %q.", what, name)
+	}
+	return a
+}
+
+// once reports a second block or name.
+func (l *loader) once(seen map[string]hcl.Range, key string, at hcl.Range, what string) bool {
+	if first, ok := seen[key]; ok {
+		l.faults.errorf(at, codeDuplicate, "Defined twice", "%s is defined at %s:%d already.", what, first.Filename, first.Start.Line)
+		return false
+	}
+	seen[key] = at
+	return true
+}
+
+func header(b *hcl.Block) string {
+	text := b.Type
+	for _, label := range b.Labels {
+		text += fmt.Sprintf(" %q", label)
+	}
+	return text
+}
