@@ -17,6 +17,8 @@ func MergeScratch(k int) int { return max(packed, k*panelWidth) + tileSize }
 //	w[i*ldw+j] += float32(scale * sum over l of float32(a[i*lda+l] * b[l*ldb+j]))
 //
 // with the rounding, the order and the NaNs that the package comment defines.
+// Packing b costs about as much as merging ten rows of rank 16, so slabs of 32
+// rows and more are worth their memory.
 // scratch holds at least MergeScratch(k) floats, whatever their values; it
 // overlaps nothing, and w overlaps neither a nor b. a and b are not written to.
 func Merge(w []float32, ldw int, a []float32, lda int, b []float32, ldb int, m, n, k int, scale float32, scratch []float32) {
@@ -50,25 +52,25 @@ func merge(w []float32, ldw int, a []float32, lda int, b []float32, ldb int, m, 
 	}
 }
 
-// pack copies columns j to j+c of b, c a multiple of panelWidth, as panels.
+// pack copies columns j to j+c of b, c a multiple of panelWidth, as panels. It
+// reads b row by row: rows are far apart, the panels are in the cache.
 func pack(panels, b []float32, ldb, j, c, k int) {
-	for ; c > 0; c -= panelWidth {
-		for l := range k {
-			*(*[panelWidth]float32)(panels[l*panelWidth:]) = [panelWidth]float32(b[l*ldb+j:])
+	for l := range k {
+		row := b[l*ldb+j:][:c]
+		for at := l * panelWidth; len(row) >= panelWidth; at += k * panelWidth {
+			*(*[panelWidth]float32)(panels[at:]) = [panelWidth]float32(row)
+			row = row[panelWidth:]
 		}
-		panels = panels[k*panelWidth:]
-		j += panelWidth
 	}
 }
 
 // mergeTail does the last c columns, fewer than a panel: they are laid into a
 // tile of whole width, rows at a time, and cut out again. What the other
-// columns of the tile hold is of no account.
+// columns of tile and panel hold is of no account.
 func mergeTail(w []float32, ldw int, a []float32, lda int, b []float32, ldb, j, m, c, k int, scale float32, scratch []float32, rows mergeRows) {
 	tile, panel := scratch[:tileSize], scratch[tileSize:][:k*panelWidth]
 	for l := range k {
-		row := panel[l*panelWidth:][:panelWidth]
-		clear(row[copy(row, b[l*ldb+j:][:c]):])
+		copy(panel[l*panelWidth:][:c], b[l*ldb+j:])
 	}
 	for i := 0; i < m; i += tileHeight {
 		h := min(tileHeight, m-i)

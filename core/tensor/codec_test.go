@@ -255,6 +255,18 @@ func TestOneByteTypesOrdered(t *testing.T) {
 	}
 }
 
+func TestFloat32Bytes(t *testing.T) {
+	f := floats([]uint32{0x3f800000, 0x7f800001})
+	b := Float32Bytes(f)
+	if diff := cmp.Diff(bytes32(0x3f800000, 0x7f800001), b); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	copy(b, bytes32(0x40000000))
+	if f[0] != 2 || len(Float32Bytes(nil)) != 0 {
+		t.Errorf("got %v, want the same memory", f)
+	}
+}
+
 func TestCodecErrors(t *testing.T) {
 	f, b := make([]float32, 2), make([]byte, 8)
 	for _, tt := range []struct {

@@ -22,3 +22,9 @@ func view[T uint16 | uint32 | uint64 | float32](b []byte) []T {
 func patterns(f []float32) []uint32 {
 	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(f))), len(f))
 }
+
+// Float32Bytes returns the memory of f as stored float32 elements, without a
+// copy: a change of one is a change of the other.
+func Float32Bytes(f []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), 4*len(f))
+}
