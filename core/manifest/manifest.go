@@ -22,6 +22,9 @@ type Manifest struct {
 	Strings  []String `json:"strings,omitempty"`  // leaves that hold text
 	Files    []File   `json:"files,omitempty"`    // side files that a conversion may copy, sorted by Path
 	Metadata []byte   `json:"metadata,omitempty"` // the step's own custom metadata, JSON
+	// Warnings say what a person should know of the tree, e.g. that it holds
+	// arrays that its own metadata does not name.
+	Warnings []string `json:"warnings,omitempty"`
 	// Fingerprint identifies the bytes of the source as far as that is known
 	// without reading weights: a digest over file names, sizes and the content
 	// of metadata files. Times are not part of it.

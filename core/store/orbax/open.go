@@ -1,0 +1,411 @@
+package orbax
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/core/store"
+)
+
+// Options says what to open.
+type Options struct {
+	// Step chooses a step of a run; nil is the latest that is finished.
+	Step *int
+	// MaxWindow bounds the window of zstd frames, in bytes, and so the memory of
+	// a stream. A frame that needs more is refused with the figure that would
+	// do. 0 is 128 MiB.
+	MaxWindow int64
+}
+
+func (o Options) maxWindow() int64 {
+	if o.MaxWindow <= 0 {
+		return 128 << 20
+	}
+	return o.MaxWindow
+}
+
+// directory implements store.Directory.
+type directory struct {
+	root        *os.Root
+	files       *fileSet
+	options     Options
+	description store.Description
+}
+
+// Open opens the checkpoint at path: a directory of parameters, a step with
+// its items, a released directory of several of these, or a run, of which one
+// step is chosen. It reads no parameters yet. Errors wrap store.ErrNotFound,
+// ErrFormat, ErrUnfinished, ErrCorrupt or ErrUnsupported.
+func Open(ctx context.Context, path string, o Options) (store.Directory, error) {
+	d, err := open(ctx, path, o)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint %q: %w", path, err)
+	}
+	return d, nil
+}
+
+func open(ctx context.Context, name string, o Options) (*directory, error) {
+	abs, err := absolute(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, base := range []string{filepath.Base(filepath.Clean(name)), filepath.Base(abs)} {
+		if unfinished(base) {
+			return nil, fmt.Errorf("%s: %w", unfinishedAdvice, store.ErrUnfinished)
+		}
+	}
+	root, err := os.OpenRoot(abs)
+	if err != nil {
+		return nil, err
+	}
+	d := &directory{root: root, options: o, description: store.Description{Root: filepath.Clean(name), Format: "orbax"}}
+	if err := d.resolve(ctx, abs); err != nil {
+		_ = d.root.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// absolute resolves the path itself, which the user named and which may be a
+// link to anywhere.
+func absolute(name string) (string, error) {
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", store.ErrNotFound
+	}
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("a checkpoint is a directory: %w", store.ErrFormat)
+	}
+	if name, err = filepath.EvalSymlinks(name); err != nil {
+		return "", err
+	}
+	return filepath.Abs(name)
+}
+
+// kind is what a directory is.
+type kind uint8
+
+const (
+	unknown kind = iota
+	treeDir      // a tree of parameters
+	stepDir      // items below it, or a released directory
+	runDir       // steps below it
+)
+
+// classify says what a directory is. Of a directory that does not say so
+// itself, the children decide: a tree whose name is no step's makes it a step.
+func (l *look) classify() (kind, error) {
+	if l.isTree() {
+		return treeDir, nil
+	}
+	if l.isStep() {
+		return stepDir, nil
+	}
+	runs := false
+	for _, name := range l.dirs {
+		_, isStep := stepNumber(name)
+		isTmp := unfinished(name)
+		if isStep || isTmp {
+			runs = runs || isStep || strings.Contains(name, "_") || stepName.MatchString(before(name, "."))
+			continue
+		}
+		child, err := l.child(name)
+		if err != nil {
+			return unknown, err
+		}
+		if child.isTree() {
+			return stepDir, nil
+		}
+	}
+	switch {
+	case l.hasArrays():
+		return treeDir, nil
+	case runs:
+		return runDir, nil
+	default:
+		return unknown, nil
+	}
+}
+
+// resolve works out what the directory is, and moves on to a step of a run.
+func (d *directory) resolve(ctx context.Context, abs string) error {
+	l, err := lookAt(d.root, ".")
+	if err != nil {
+		return err
+	}
+	k, err := l.classify()
+	if err != nil {
+		return err
+	}
+	switch {
+	case k == runDir:
+		name, layout, warnings, err := l.chooseStep(d.options.Step)
+		if err != nil {
+			return err
+		}
+		d.description.Layout, d.description.Warnings = layout, warnings
+		if err := d.enter(name); err != nil {
+			return err
+		}
+		abs = filepath.Join(abs, name)
+		if l, err = lookAt(d.root, "."); err != nil {
+			return err
+		}
+		if k, err = l.classify(); err != nil {
+			return err
+		}
+		if k == runDir {
+			return fmt.Errorf("step %q holds steps again: %w", name, store.ErrFormat)
+		}
+	case d.options.Step != nil:
+		if n, ok := stepNumber(filepath.Base(abs)); !ok || n != *d.options.Step {
+			return fmt.Errorf("step %d is wanted, and this is no directory of steps; name the run, or leave the step out: %w", *d.options.Step, store.ErrNotFound)
+		}
+	}
+	d.files = newFileSet(d.root)
+	switch k {
+	case treeDir:
+		d.description.Trees = []string{"."}
+		return d.loadMetadata(l, abs)
+	case stepDir:
+		return d.loadStep(ctx, l, abs)
+	default:
+		return fmt.Errorf("no parameters, items or steps here: %w", store.ErrFormat)
+	}
+}
+
+// enter makes a directory below the new root.
+func (d *directory) enter(name string) error {
+	sub, err := d.root.OpenRoot(name)
+	if err != nil {
+		return openError(name, err)
+	}
+	_ = d.root.Close()
+	d.root = sub
+	d.description.Root = filepath.Join(d.description.Root, name)
+	return nil
+}
+
+// loadStep finds the trees and side files of a step.
+func (d *directory) loadStep(ctx context.Context, l *look, abs string) error {
+	if err := d.loadMetadata(l, abs); err != nil {
+		return err
+	}
+	w := &stepWalk{ctx: ctx, d: d, marked: l.isStep()}
+	if err := w.walk(l, 0); err != nil {
+		return err
+	}
+	if len(d.description.Trees) == 0 {
+		return fmt.Errorf("no item of it holds parameters: %w", store.ErrFormat)
+	}
+	slices.Sort(d.description.Trees)
+	slices.SortFunc(d.description.Files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
+	return nil
+}
+
+// loadMetadata reads _CHECKPOINT_METADATA: the directory's own, or, for an item,
+// that of the step above it, if that names the item.
+func (d *directory) loadMetadata(l *look, abs string) error {
+	own := l.files[checkpointFile]
+	var m *stepMetadata
+	var err error
+	if own {
+		var data []byte
+		if data, err = d.files.readAll(checkpointFile, maxStepMetadata); err != nil {
+			return err
+		}
+		m, err = parseStepMetadata(data)
+	} else if len(d.description.Trees) == 1 {
+		m, err = stepAbove(abs)
+	}
+	switch {
+	case err != nil:
+		// Orbax takes a file that it cannot read for one that is not there.
+		d.description.Warnings = append(d.description.Warnings, fmt.Sprintf("file %q is not readable, its metadata is missing: %v", checkpointFile, err))
+		return nil
+	case m == nil:
+		return nil
+	case own && m.begun && !m.committed:
+		return fmt.Errorf("file %q has no commit time: %s: %w", checkpointFile, unfinishedAdvice, store.ErrUnfinished)
+	}
+	d.description.Metadata = m.doc
+	return nil
+}
+
+// stepAbove reads the metadata of the step that an item lies in; nil if there
+// is none that names the item.
+func stepAbove(abs string) (*stepMetadata, error) {
+	root, err := os.OpenRoot(filepath.Dir(abs))
+	if err != nil {
+		return nil, nil
+	}
+	defer func() { _ = root.Close() }()
+	set := newFileSet(root)
+	defer func() { _ = set.close() }()
+	data, err := set.readAll(checkpointFile, maxStepMetadata)
+	if err != nil {
+		return nil, nil
+	}
+	m, err := parseStepMetadata(data)
+	if err != nil || !m.items[filepath.Base(abs)] {
+		return nil, nil
+	}
+	return m, nil
+}
+
+const (
+	maxSideFiles = 10000
+	maxStepDepth = 16
+	maxTreeDepth = 3 // items of items
+)
+
+// stepWalk goes through a step once, for trees and for other files.
+type stepWalk struct {
+	ctx    context.Context
+	d      *directory
+	marked bool // the step has metadata: an item without any may be a tree, too
+
+}
+
+func (w *stepWalk) warn(format string, args ...any) {
+	w.d.description.Warnings = append(w.d.description.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (w *stepWalk) walk(l *look, depth int) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	if depth > maxStepDepth {
+		w.warn("directory %q lies more than %d deep; its files are not listed", l.dir, maxStepDepth)
+		return nil
+	}
+	entries, err := listDir(l.root, l.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := path.Join(l.dir, e.Name())
+		if e.IsDir() || depth == 0 && e.Type()&fs.ModeSymlink != 0 && kindOf(l.root, name, e).IsDir() {
+			if err := w.directory(name, e, depth); err != nil {
+				return err
+			}
+		} else if err := w.file(name, e, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *stepWalk) directory(name string, e fs.DirEntry, depth int) error {
+	if depth == 0 && unfinished(e.Name()) {
+		return fmt.Errorf("item %q: %s: %w", e.Name(), unfinishedAdvice, store.ErrUnfinished)
+	}
+	if e.Name() == "descriptor" && depth == 0 {
+		return nil
+	}
+	child, err := lookAt(w.d.root, name)
+	if err != nil {
+		return err
+	}
+	if depth < maxTreeDepth && (child.isTree() || w.marked && depth == 0 && child.hasArrays()) {
+		w.d.description.Trees = append(w.d.description.Trees, name)
+		return nil
+	}
+	if e.Type()&fs.ModeSymlink != 0 {
+		w.warn("%q is a symbolic link; its files are not listed", name)
+		return nil
+	}
+	return w.walk(child, depth+1)
+}
+
+// bookkeeping are the files of a step that are Orbax's own.
+var bookkeeping = []string{checkpointFile, "orbax.checkpoint", "commit_success.txt"}
+
+func (w *stepWalk) file(name string, e fs.DirEntry, depth int) error {
+	if depth <= 1 && slices.Contains(bookkeeping, e.Name()) {
+		return nil
+	}
+	switch {
+	case e.Type()&fs.ModeSymlink != 0:
+		w.warn("%q is a symbolic link and is not listed", name)
+		return nil
+	case !e.Type().IsRegular():
+		w.warn("%q is not a regular file and is not listed", name)
+		return nil
+	case !copyable(name):
+		w.warn("%q is no name that can be copied and is not listed", name)
+		return nil
+	case len(w.d.description.Files) >= maxSideFiles:
+		return fmt.Errorf("more than %d files beside the parameters: %w", maxSideFiles, store.ErrUnsupported)
+	}
+	info, err := e.Info()
+	if err != nil {
+		return openError(name, err)
+	}
+	w.d.description.Files = append(w.d.description.Files, manifest.File{Path: name, Bytes: info.Size()})
+	return nil
+}
+
+// Describe implements store.Directory.
+func (d *directory) Describe() store.Description { return d.description }
+
+// Tree implements store.Directory. It reads the tree's metadata and index.
+func (d *directory) Tree(name string) (store.Reader, error) {
+	if !slices.Contains(d.description.Trees, name) {
+		return nil, fmt.Errorf("checkpoint %q: no tree %q, there are %q: %w", d.description.Root, name, d.description.Trees, store.ErrNotFound)
+	}
+	t, err := openTree(context.Background(), d, name)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint %q: %w", d.description.Root, err)
+	}
+	return t, nil
+}
+
+// Close implements store.Directory. Trees that are still open cannot be read
+// after it.
+func (d *directory) Close() error { return errors.Join(d.files.close(), d.root.Close()) }
+
+// Detect reports whether path looks like something that Open is for, also if
+// it is unfinished or damaged.
+func Detect(path string) bool {
+	abs, err := absolute(path)
+	if err != nil {
+		return false
+	}
+	if unfinished(filepath.Base(abs)) || unfinished(filepath.Base(filepath.Clean(path))) {
+		return true
+	}
+	root, err := os.OpenRoot(abs)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = root.Close() }()
+	l, err := lookAt(root, ".")
+	if err != nil {
+		return false
+	}
+	k, err := l.classify()
+	if err != nil || k != runDir {
+		return k != unknown
+	}
+	steps, tmp := l.steps()
+	for _, name := range append(sortedSteps(steps), tmp...) {
+		if child, err := l.child(name); err == nil {
+			if k, err := child.classify(); err == nil && k != unknown || unfinished(name) {
+				return true
+			}
+		}
+	}
+	return false
+}
