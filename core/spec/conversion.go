@@ -219,7 +219,7 @@ func (l *loader) regex(a *hcl.Attribute, s scope) (string, *regexp.Regexp) {
 			return text, re
 		}
 	}
-	l.faults.errorf(a.Expr.Range(), codeRegex, "Invalid regular expression", "%q is not a regular expression in RE2 syntax: %s.", a.Name, err)
+	l.faults.errorf(a.Expr.Range(), codeRegex, "Invalid regular expression", "%q is not a regular expression in RE2 syntax: %s.", a.Name, l.reason(a, s, err))
 	return "", nil
 }
 
@@ -233,9 +233,9 @@ func (l *loader) compute(b *hcl.Block, s scope) Compute {
 			n, err := ParseSize(text)
 			switch {
 			case err != nil:
-				l.faults.errorf(a.Expr.Range(), codeValue, "Invalid size", "%s.", err)
+				l.faults.errorf(a.Expr.Range(), codeValue, "Invalid size", "%s.", l.reason(a, s, err))
 			case n < MinMemory:
-				l.faults.errorf(a.Expr.Range(), codeValue, "Too little memory", "\"memory\" is at least 128MiB, found %q.", text)
+				l.faults.errorf(a.Expr.Range(), codeValue, "Too little memory", "\"memory\" is at least 128MiB, found %s.", l.reason(a, s, fmt.Errorf("%q", text)))
 			default:
 				out.Memory = n
 			}

@@ -68,6 +68,13 @@ func (l *loader) eval(e hcl.Expression, s scope) (v cty.Value, ok bool) {
 	}
 	v, diags := x.root.Value(ctx)
 	if diags.HasErrors() {
+		if marked(ctx) {
+			for _, d := range diags {
+				if d.Summary == "Error in function call" || d.Summary == "Invalid function argument" {
+					d.Detail = "The call fails. A sensitive value is near, so the reason is not shown."
+				}
+			}
+		}
 		l.evalFaults(diags)
 		return cty.DynamicVal, false
 	}
@@ -100,6 +107,9 @@ func (l *loader) evalFaults(diags hcl.Diagnostics) {
 			l.unknownFunction(d)
 			continue
 		}
+		if d.Summary == "Unsupported attribute" {
+			d.Detail += nearAttribute(d)
+		}
 		l.faults.hcl(hcl.Diagnostics{d}, false)
 	}
 }
@@ -123,4 +133,25 @@ func (l *loader) unknownFunction(d *hcl.Diagnostic) {
 		why = didYouMean(name, names)
 	}
 	l.faults.errorf(*d.Subject, codeFunction, "Unknown function", "There is no function %q.%s", name, why)
+}
+
+// nearAttribute suggests an attribute of the object in which one was not
+// found.
+func nearAttribute(d *hcl.Diagnostic) string {
+	e, ok := d.Expression.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || d.EvalContext == nil || d.Subject == nil {
+		return ""
+	}
+	for i := 1; i < len(e.Traversal); i++ {
+		name, ok := step(e.Traversal, i)
+		if !ok || e.Traversal[i].SourceRange() != *d.Subject {
+			continue
+		}
+		v, diags := e.Traversal[:i].TraverseAbs(d.EvalContext)
+		if diags.HasErrors() || !v.Type().IsObjectType() {
+			return ""
+		}
+		return didYouMean(name, keys(v.Type().AttributeTypes()))
+	}
+	return ""
 }

@@ -19,6 +19,7 @@ type faults struct {
 	list    diag.List
 	seen    map[string]bool
 	dropped int
+	secrets []string // longest first
 }
 
 // errorf adds an error at a place.
@@ -33,6 +34,9 @@ func (f *faults) warnf(r hcl.Range, code, summary, format string, args ...any) {
 
 // add appends d unless the same fault was reported for the same place.
 func (f *faults) add(d *diag.Diagnostic) {
+	if len(f.secrets) > 0 {
+		d.Summary, d.Detail = f.redact(d.Summary), f.redact(d.Detail)
+	}
 	key := fmt.Sprint(d.Severity, d.Code, d.Summary, d.Detail)
 	if d.Range != nil {
 		key += fmt.Sprint(*d.Range)
@@ -75,7 +79,7 @@ func (f *faults) take(files []string) diag.List {
 	if f.dropped > 0 {
 		out = append(out, diag.New(diag.Usage, codeTooMany, "Too many faults", "%d more faults are not shown; mend the first ones and look again.", f.dropped))
 	}
-	*f = faults{}
+	*f = faults{secrets: f.secrets}
 	return out
 }
 

@@ -72,7 +72,7 @@ func (l *loader) parseText(s string, r hcl.Range, lex lexer, parse func([]byte, 
 	start.Byte++
 	start.Column++
 	if lim := scan([]byte(s), r.Filename, start, lex); lim != nil {
-		l.faults.errorf(r, lim.code, "Text too deep or too large", "%s", lim.text)
+		l.faults.errorf(r, lim.code, lim.summary("Text"), "%s", lim.text)
 		l.broken[bad] = true
 		return bad
 	}

@@ -30,6 +30,14 @@ type limit struct {
 	text string
 }
 
+// summary names the kind of the fault; what is the text that was scanned.
+func (l *limit) summary(what string) string {
+	if l.code == codeTooLarge {
+		return what + " is too large"
+	}
+	return what + " nests too deep"
+}
+
 // lexer is one of hclsyntax.LexConfig, LexExpression and LexTemplate.
 type lexer func(src []byte, filename string, start hcl.Pos) (hclsyntax.Tokens, hcl.Diagnostics)
 
@@ -41,11 +49,13 @@ func scan(src []byte, filename string, start hcl.Pos, lex lexer) *limit {
 		return &limit{whole, codeTooLarge, sizeText(len(src))}
 	}
 	if roughTokens(src) > maxTokens {
-		return &limit{whole, codeTooLarge, "It has more than 300000 words and signs."}
+		return &limit{whole, codeTooLarge, manyTokens}
 	}
 	tokens, _ := lex(src, filename, start) // its faults come again from the parser
 	return scanTokens(tokens)
 }
+
+const manyTokens = "It has more than 300000 words and signs. Values that many belong in files of their own."
 
 func sizeText(n int) string {
 	return "It has " + itoa(int64(n)) + " bytes; at most " + itoa(maxBytes) + " are read. Values that large belong in files of their own."
@@ -173,10 +183,10 @@ func chains(t hclsyntax.TokenType) bool {
 // numberTooLong refuses numbers whose decimal form would be long.
 func numberTooLong(b []byte) string {
 	if len(b) > maxNumber {
-		return "A number has more than 64 characters."
+		return "A number here has more than 64 characters."
 	}
 	if i := bytes.IndexAny(b, "eE"); i >= 0 && len(strings.TrimLeft(string(b[i+1:]), "+-0")) > 3 {
-		return "A number has an exponent of more than three digits."
+		return "A number here has an exponent of more than three digits."
 	}
 	return ""
 }
@@ -195,7 +205,7 @@ func scanJSON(src []byte, filename string) *limit {
 		return &limit{here(), codeTooLarge, sizeText(len(src))}
 	}
 	if roughTokens(src) > maxTokens {
-		return &limit{here(), codeTooLarge, "It has more than 300000 words and signs."}
+		return &limit{here(), codeTooLarge, manyTokens}
 	}
 	var open []byte // closers that are awaited
 	inString := false

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/manifest"
 )
 
 // Options says where values from outside come from. The zero value is valid.
@@ -169,18 +171,13 @@ func (l *loader) parseBytes(name string, src []byte, isJSON bool) *hcl.File {
 	} else {
 		lim = scan(src, name, hcl.InitialPos, hclsyntax.LexConfig)
 	}
+	if len(src) <= maxBytes {
+		l.texts[name] = src
+	}
 	if lim != nil {
-		if lim.code != codeTooLarge {
-			l.texts[name] = src
-		}
-		summary := "Spec nests too deep"
-		if lim.code == codeTooLarge {
-			summary = "Spec too large"
-		}
-		l.faults.errorf(lim.at, lim.code, summary, "%s", lim.text)
+		l.faults.errorf(lim.at, lim.code, lim.summary("Text"), "%s", lim.text)
 		return nil
 	}
-	l.texts[name] = src
 	var file *hcl.File
 	var diags hcl.Diagnostics
 	if isJSON {
@@ -230,16 +227,54 @@ func (l *loader) blocks() map[string][]*hcl.Block {
 // open reads a body by a schema. What it does not know is reported.
 func (l *loader) open(body hcl.Body, schema *hcl.BodySchema) *hcl.BodyContent {
 	c, diags := body.Content(schema)
-	var rest hcl.Diagnostics
 	for _, d := range diags {
-		if d.Summary == "Unsupported block type" && strings.Contains(d.Detail, `"dynamic"`) {
-			l.faults.errorf(*d.Subject, codeNotYet, "Not supported yet", "dynamic blocks are not supported yet: write the blocks out.")
-			continue
+		switch code := codeOf(d.Summary); {
+		case (code == codeArgument || code == codeBlock) && d.Subject != nil:
+			l.unexpected(code, *d.Subject, c, schema)
+		default:
+			l.faults.hcl(hcl.Diagnostics{d}, false)
 		}
-		rest = append(rest, d)
 	}
-	l.faults.hcl(rest, false)
 	return c
+}
+
+// unexpected reports an argument or block that a body does not know, with the
+// one that may be meant.
+func (l *loader) unexpected(code string, at hcl.Range, c *hcl.BodyContent, schema *hcl.BodySchema) {
+	name := strings.Trim(string(at.SliceBytes(l.texts[at.Filename])), `"`)
+	var arguments, blocks []string
+	for _, a := range schema.Attributes {
+		if c.Attributes[a.Name] == nil || code == codeBlock {
+			arguments = append(arguments, a.Name)
+		}
+	}
+	for _, b := range schema.Blocks {
+		blocks = append(blocks, b.Type)
+	}
+	argument, block := manifest.Suggest(name, arguments), manifest.Suggest(name, blocks)
+	if slices.Contains(arguments, name) {
+		argument = name
+	}
+	if slices.Contains(blocks, name) {
+		block = name
+	}
+	asArgument, asBlock := "", ""
+	if argument != "" {
+		asArgument = fmt.Sprintf(" Did you mean the argument %s = …?", argument)
+	}
+	if block != "" {
+		asBlock = fmt.Sprintf(" Did you mean the block %s { … }?", block)
+	}
+	switch {
+	case code == codeBlock && name == "dynamic":
+		l.faults.errorf(at, codeNotYet, "Not supported yet", "dynamic blocks are not supported yet: write the blocks out.")
+	case code == codeBlock:
+		l.faults.errorf(at, code, "Unsupported block type", "No block of type %q is expected here.%s", name, orHint(asBlock, asArgument))
+	case len(schema.Attributes) == 0 && asBlock == "":
+		l.faults.errorf(at, code, "Unsupported argument", "The argument %q cannot stand here, where only blocks do: %s.", name, strings.Join(blocks, ", "))
+	default:
+		l.faults.errorf(at, code, "Unsupported argument", "No argument %q is expected here.%s", name, orHint(asArgument, asBlock))
+	}
 }
 
 // attributes reads a body that holds nothing but arguments, of any name.

@@ -13,8 +13,8 @@ import (
 // that doubles another thirty times, or format("%999999999d") would otherwise
 // take all memory from a spec of a few hundred bytes.
 const (
-	maxSteps  = 500_000  // expressions evaluated
-	maxValues = 500_000  // elements of collections made or read
+	maxSteps  = 200_000  // expressions evaluated
+	maxValues = 200_000  // elements of collections made or read
 	maxText   = 16 << 20 // bytes of text made or read
 	maxExp    = 4096     // binary exponent of a number
 )

@@ -116,7 +116,7 @@ func (l *loader) globs(a *hcl.Attribute, sep byte, s scope) ([]string, glob.List
 	for i, t := range texts {
 		p, err := glob.Compile(t, sep)
 		if err != nil {
-			l.faults.errorf(l.element(a, i), codeGlob, "Invalid glob", "In %q: %s.", a.Name, err)
+			l.faults.errorf(l.element(a, i), codeGlob, "Invalid glob", "In %q: %s.", a.Name, l.reason(a, s, err))
 			continue
 		}
 		out = append(out, p)

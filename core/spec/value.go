@@ -1,8 +1,11 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -35,7 +38,7 @@ func (l *loader) typed(a *hcl.Attribute, ty cty.Type, s scope) (v cty.Value, abs
 func (l *loader) convert(v cty.Value, ty cty.Type, what string, at hcl.Range) (cty.Value, bool) {
 	out, err := convert.Convert(v, ty)
 	if err != nil {
-		l.faults.errorf(at, codeType, "Wrong type", "%s takes %s, found %s: %s.", what, typeText(ty), l.show(v), err)
+		l.faults.errorf(at, codeType, "Wrong type", "%s takes %s, found %s.%s", what, typeText(ty), l.show(v), whyNot(ty, err))
 		return cty.DynamicVal, false
 	}
 	l.meter.charge(out)
@@ -44,6 +47,30 @@ func (l *loader) convert(v cty.Value, ty cty.Type, what string, at hcl.Range) (c
 		return cty.DynamicVal, false
 	}
 	return out, true
+}
+
+// whyNot says which part of a value does not fit its type.
+func whyNot(ty cty.Type, err error) string {
+	if ty.IsPrimitiveType() {
+		return ""
+	}
+	text := err.Error()
+	var p cty.PathError
+	if errors.As(err, &p) {
+		for _, s := range slices.Backward(p.Path) {
+			switch s := s.(type) {
+			case cty.GetAttrStep:
+				text = fmt.Sprintf("%q: %s", s.Name, text)
+			case cty.IndexStep:
+				if key, ok := plainText(s.Key); ok {
+					text = fmt.Sprintf("%q: %s", key, text)
+				} else if s.Key.Type() == cty.Number && s.Key.IsKnown() {
+					text = fmt.Sprintf("element %s: %s", s.Key.AsBigFloat().Text('f', -1), text)
+				}
+			}
+		}
+	}
+	return " " + strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 func typeText(ty cty.Type) string {
@@ -188,7 +215,11 @@ func (l *loader) whole(a *hcl.Attribute, low, high int64, s scope) *int64 {
 	}
 	n, acc := raw.AsBigFloat().Int64()
 	if acc != big.Exact || n < low || n > high {
-		l.faults.errorf(a.Expr.Range(), codeValue, "Number out of range", "%q takes a whole number from %d to %d, found %s.", a.Name, low, high, l.show(v))
+		bounds := fmt.Sprintf("from %d to %d", low, high)
+		if high > 1<<40 {
+			bounds = fmt.Sprintf("of at least %d", low)
+		}
+		l.faults.errorf(a.Expr.Range(), codeValue, "Number out of range", "%q takes a whole number %s, found %s.", a.Name, bounds, l.show(v))
 		return nil
 	}
 	return &n

@@ -20,6 +20,7 @@ type variable struct {
 	ty       cty.Type
 	defaults *typeexpr.Defaults
 	secret   bool
+	faulty   bool // its type or a value of it was reported
 	value    cty.Value
 	ok       bool
 }
@@ -30,6 +31,8 @@ var variableBody = &hcl.BodySchema{
 }
 
 var constants = scope{closed: true}
+
+var typeWords = []string{"string", "number", "bool", "any", "list", "set", "map", "object", "tuple", "optional"}
 
 func (l *loader) declareVariables(f *File, blocks []*hcl.Block) {
 	seen := map[string]hcl.Range{}
@@ -62,6 +65,7 @@ func (l *loader) declareVariables(f *File, blocks []*hcl.Block) {
 func (l *loader) variableType(a *hcl.Attribute, v *variable) string {
 	e := l.static(a.Expr)
 	if l.broken[e] {
+		v.faulty = true
 		return ""
 	}
 	ty, defaults, diags := typeexpr.TypeConstraintWithDefaults(e)
@@ -70,8 +74,10 @@ func (l *loader) variableType(a *hcl.Attribute, v *variable) string {
 			if d.Subject == nil {
 				d.Subject = a.Expr.Range().Ptr()
 			}
-			l.faults.errorf(*d.Subject, codeType, "Invalid type", "%s", d.Detail)
+			word := string(d.Subject.SliceBytes(l.texts[d.Subject.Filename]))
+			l.faults.errorf(*d.Subject, codeType, "Invalid type", "%s%s", d.Detail, didYouMean(word, typeWords))
 		}
+		v.faulty = true
 		return ""
 	}
 	v.ty, v.defaults = ty, defaults
@@ -125,18 +131,20 @@ func (l *loader) fromText(values map[string]given, name, text, from, label strin
 	if v.secret {
 		l.hidden = append(l.hidden, at)
 	}
+	v.faulty = true // until it is read
 	if len(text) > maxBytes {
-		l.faults.errorf(at, codeTooLarge, "Value too large", "%s", sizeText(len(text)))
+		l.faults.errorf(at, codeTooLarge, "Value is too large", "%s", sizeText(len(text)))
 		return
 	}
 	l.texts[label] = []byte(text)
 	l.files = append(l.files, label)
 	if v.ty == cty.DynamicPseudoType || v.ty.IsPrimitiveType() {
 		values[name] = given{cty.StringVal(text), from, at}
+		v.faulty = false
 		return
 	}
 	if lim := scan([]byte(text), label, hcl.InitialPos, hclsyntax.LexExpression); lim != nil {
-		l.faults.errorf(lim.at, lim.code, "Value too deep or too large", "%s", lim.text)
+		l.faults.errorf(lim.at, lim.code, lim.summary("Value"), "%s", lim.text)
 		return
 	}
 	e, diags := hclsyntax.ParseExpression([]byte(text), label, hcl.InitialPos)
@@ -147,6 +155,7 @@ func (l *loader) fromText(values map[string]given, name, text, from, label strin
 	value, ok := l.eval(e, constants)
 	if ok {
 		values[name] = given{value, from, at}
+		v.faulty = false
 	}
 }
 
@@ -173,6 +182,8 @@ func (l *loader) fromFile(values map[string]given, file string, named bool) {
 		}
 		if value, ok := l.eval(a.Expr, constants); ok {
 			values[a.Name] = given{value, file, a.Expr.Range()}
+		} else {
+			v.faulty = true
 		}
 	}
 }
@@ -190,8 +201,8 @@ func (l *loader) settle(f *File, out *Variable, values map[string]given) {
 		g, ok = given{value, "default", d.Expr.Range()}, true
 	}
 	if !ok {
-		if l.faultyValue(out.Name) {
-			return
+		if v.faulty {
+			return // an error was reported, and this would be no news
 		}
 		if l.opts.AllowUnset {
 			v.value, v.ok = cty.UnknownVal(v.ty), true
@@ -206,6 +217,7 @@ func (l *loader) settle(f *File, out *Variable, values map[string]given) {
 	out.From = g.from
 	value := g.value
 	if v.secret {
+		l.faults.secret(value)
 		value = value.Mark(sensitive)
 	}
 	if v.defaults != nil && !value.IsNull() {
@@ -214,18 +226,6 @@ func (l *loader) settle(f *File, out *Variable, values map[string]given) {
 	}
 	value, v.ok = l.convert(value, v.ty, fmt.Sprintf("Variable %q", out.Name), g.at)
 	v.value = value
-}
-
-// faultyValue reports whether a value of that name was given and found
-// faulty, so that its absence is no news.
-func (l *loader) faultyValue(name string) bool {
-	_, set := l.opts.Vars[name]
-	for _, d := range l.faults.list {
-		if d.Severity == diag.Error && d.Range != nil && (strings.HasSuffix(d.Range.File, " "+name) || d.Range.File == "LORACONV_VAR_"+name) {
-			return true
-		}
-	}
-	return set
 }
 
 // validateVariables judges the validation blocks.

@@ -1,0 +1,2 @@
+convertion "x" {
+}

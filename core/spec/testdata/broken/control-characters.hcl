@@ -1,0 +1,3 @@
+source "openpi" "a\u001b[31m" {
+  path = "x"
+}

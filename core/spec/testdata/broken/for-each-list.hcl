@@ -1,0 +1,4 @@
+source "openpi" "finetune" {
+  for_each = ["a", "b"]
+  path     = each.value
+}

@@ -1,0 +1,15 @@
+locals {
+  a = local.b
+  b = "${local.c}x"
+  c = local.a
+}
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

@@ -1,0 +1,14 @@
+locals {
+  run  = "a"
+  path = "${local.rum}/b"
+}
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

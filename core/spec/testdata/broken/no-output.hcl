@@ -1,0 +1,6 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+conversion "robot" {
+  source = source.openpi.finetune
+}

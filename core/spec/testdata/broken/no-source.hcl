@@ -1,0 +1,8 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+conversion "robot" {
+  output "pytorch" {
+    path = "a"
+  }
+}

@@ -1,0 +1,13 @@
+locals {
+  a = 1e99999
+}
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

@@ -1,0 +1,17 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}
+
+conversion "second" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

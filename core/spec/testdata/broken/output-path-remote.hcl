@@ -1,0 +1,9 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "s3://b/x"
+  }
+}

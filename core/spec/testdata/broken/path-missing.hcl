@@ -1,0 +1,9 @@
+source "openpi" "finetune" {
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

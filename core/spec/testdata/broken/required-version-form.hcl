@@ -1,0 +1,13 @@
+loraconv {
+  required_version = "new"
+}
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

@@ -1,0 +1,14 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  rule "a" {
+    match = ["x"]
+    dtype = "mixed"
+  }
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

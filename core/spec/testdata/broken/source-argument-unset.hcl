@@ -1,0 +1,13 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+source "openpi" "b" {
+  path = source.openpi.finetune.pth
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

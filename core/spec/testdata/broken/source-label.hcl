@@ -1,0 +1,10 @@
+source "openpi" {
+  path = "ckpt"
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

@@ -1,0 +1,3 @@
+source "openpi" "1 ft" {
+  path = "ckpt"
+}

@@ -1,0 +1,3 @@
+source "openpi" "finetune" {
+  path = ["ckpt"
+}

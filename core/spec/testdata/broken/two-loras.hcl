@@ -1,0 +1,16 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+  lora {
+    alpha = 16
+  }
+  lora {
+    alpha = 32
+  }
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

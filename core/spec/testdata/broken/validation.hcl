@@ -1,0 +1,17 @@
+variable "n" {
+  default = 3
+  validation {
+    condition     = var.n > 5
+    error_message = "n must exceed 5, found ${var.n}."
+  }
+}
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

@@ -1,0 +1,14 @@
+variable "n" {
+  type    = number
+  default = "many"
+}
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  output "pytorch" {
+    path = "out/robot"
+  }
+}
