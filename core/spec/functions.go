@@ -189,7 +189,7 @@ func bounded(f function.Function, check func([]cty.Value) error) function.Functi
 
 const (
 	maxResult   = 1 << 20 // bytes of text that one call may make
-	maxDecoded  = 1 << 18 // bytes of text that one call may decode
+	maxDecoded  = 1 << 16 // bytes of text that one call may decode
 	maxDistinct = 4096    // elements: the algorithm is quadratic
 	maxPattern  = 4096    // bytes of a regular expression
 	maxMatch    = 20e6    // instructions of its program times bytes of text

@@ -3,6 +3,8 @@ package spec
 import (
 	"bytes"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -14,14 +16,21 @@ import (
 // recursive, before a parser sees it.
 const (
 	maxBytes   = 1 << 20 // of one file
-	maxTokens  = 300_000 // of one file: a token takes 100 bytes, and twice
+	maxTokens  = 150_000 // of one file: a token takes 100 bytes, and twice
 	maxNesting = 64      // of ( [ { "${ %{ and heredocs
 	maxPrefix  = 8       // of ! and - in a row
 	maxTernary = 64      // ? in one item
 	maxChain   = 512     // operators, dots and indices in one item
 	maxFor     = 2       // for within for
 	maxNumber  = 64      // characters of a number
+	maxPieces  = 4096    // of text or interpolation in one template
+	maxJoining = 32 << 20
 )
+
+// maxJoining bounds the bytes that the parser copies to join the pieces of one
+// text: it appends piece by piece, which is quadratic, and the lexer cuts a
+// text at each % and at each line.
+const ()
 
 // limit is a fault of the scan.
 type limit struct {
@@ -32,7 +41,10 @@ type limit struct {
 
 // summary names the kind of the fault; what is the text that was scanned.
 func (l *limit) summary(what string) string {
-	if l.code == codeTooLarge {
+	switch l.code {
+	case codeSyntax:
+		return what + " is not a text"
+	case codeTooLarge:
 		return what + " is too large"
 	}
 	return what + " nests too deep"
@@ -48,6 +60,9 @@ func scan(src []byte, filename string, start hcl.Pos, lex lexer) *limit {
 	if len(src) > maxBytes {
 		return &limit{whole, codeTooLarge, sizeText(len(src))}
 	}
+	if i := firstInvalid(src); i >= 0 {
+		return &limit{whole, codeSyntax, notText(i)}
+	}
 	if roughTokens(src) > maxTokens {
 		return &limit{whole, codeTooLarge, manyTokens}
 	}
@@ -55,20 +70,39 @@ func scan(src []byte, filename string, start hcl.Pos, lex lexer) *limit {
 	return scanTokens(tokens)
 }
 
-const manyTokens = "It has more than 300000 words and signs. Values that many belong in files of their own."
+const manyTokens = "It has more than 150000 words and signs. Values that many belong in files of their own."
 
 func sizeText(n int) string {
 	return "It has " + itoa(int64(n)) + " bytes; at most " + itoa(maxBytes) + " are read. Values that large belong in files of their own."
 }
 
+func notText(at int) string {
+	return "Byte " + itoa(int64(at)) + " is a control character or begins no UTF-8 character. A spec is text in UTF-8."
+}
+
+// firstInvalid is the offset of the first byte that is no part of a text in
+// UTF-8, or -1.
+func firstInvalid(src []byte) int {
+	for i := 0; i < len(src); {
+		r, n := utf8.DecodeRune(src[i:])
+		if r == utf8.RuneError && n < 2 || r < ' ' && r != '\t' && r != '\n' && r != '\r' {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
 // roughTokens bounds the number of tokens from above, without memory.
 func roughTokens(src []byte) int {
 	n, word := 0, false
-	for _, b := range src {
+	for i := 0; i < len(src); {
+		r, size := utf8.DecodeRune(src[i:])
+		i += size
 		switch {
-		case b == ' ' || b == '\t' || b == '\r':
+		case r == ' ' || r == '\t' || r == '\r':
 			word = false
-		case b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '_' || b == '-' && word || b >= 0x80:
+		case r == '_' || r == '-' && word || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
 			if !word {
 				n++
 			}
@@ -87,6 +121,9 @@ type frame struct {
 	chain    int // since the last separator
 	ternary  int
 	controls int // open %{if} and %{for} directly in it
+	pieces   int // interpolations in it
+	text     int // bytes of text in it since the last interpolation
+	joining  int // bytes copied to join them
 }
 
 var closers = map[hclsyntax.TokenType]hclsyntax.TokenType{
@@ -110,6 +147,18 @@ func scanTokens(tokens hclsyntax.Tokens) *limit {
 			}
 		} else {
 			prefix = 0
+		}
+		switch t.Type {
+		case hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			top.text = 0
+			if top.pieces++; top.pieces > maxPieces {
+				return &limit{t.Range, codeTooLarge, "More than 4096 interpolations stand in one text."}
+			}
+		case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit:
+			top.text += len(t.Bytes)
+			if top.joining += top.text; top.joining > maxJoining {
+				return &limit{t.Range, codeTooLarge, "A text here is too large. Texts that large belong in files of their own."}
+			}
 		}
 		switch t.Type {
 		case hclsyntax.TokenTemplateControl:
@@ -203,6 +252,9 @@ func scanJSON(src []byte, filename string) *limit {
 	}
 	if len(src) > maxBytes {
 		return &limit{here(), codeTooLarge, sizeText(len(src))}
+	}
+	if i := firstInvalid(src); i >= 0 {
+		return &limit{here(), codeSyntax, notText(i)}
 	}
 	if roughTokens(src) > maxTokens {
 		return &limit{here(), codeTooLarge, manyTokens}

@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -80,6 +81,49 @@ func (m *meter) charge(v cty.Value) {
 	}
 }
 
+// maxDigits is the length of the longest text that is read as a number.
+const maxDigits = 1024
+
+const longDigits = "A text of more than 1024 bytes stands where a number is expected."
+
+// longText reports whether a value holds a text longer than n.
+func longText(v cty.Value, n int) bool {
+	v, _ = v.Unmark()
+	if !v.IsKnown() || v.IsNull() {
+		return false
+	}
+	if v.Type() == cty.String {
+		return len(v.AsString()) > n
+	}
+	if v.CanIterateElements() {
+		for it := v.ElementIterator(); it.Next(); {
+			if _, e := it.Element(); longText(e, n) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// holdsNumber reports whether a type is number, or has one in it.
+func holdsNumber(ty cty.Type) bool {
+	switch {
+	case ty == cty.Number:
+		return true
+	case ty.IsCollectionType():
+		return holdsNumber(ty.ElementType())
+	case ty.IsTupleType():
+		return slices.ContainsFunc(ty.TupleElementTypes(), holdsNumber)
+	case ty.IsObjectType():
+		for _, t := range ty.AttributeTypes() {
+			if holdsNumber(t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func hugeNumber(f *big.Float) bool {
 	if f.IsInf() {
 		return false // reported where it is used
@@ -95,6 +139,9 @@ type metered struct {
 	raw  hclsyntax.Expression
 	m    *meter
 	deep bool // charge the value with all its elements; else one
+	// number says that texts in the value are about to be read as numbers,
+	// which takes time that grows with the square of their length.
+	number bool
 }
 
 func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
@@ -108,6 +155,9 @@ func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 		} else {
 			e.m.addValues(1)
 		}
+	}
+	if e.number && longText(v, maxDigits) {
+		e.m.spend(longDigits)
 	}
 	if e.m.spent != "" {
 		return cty.DynamicVal, e.tooCostly()
@@ -139,6 +189,16 @@ func measure(e hclsyntax.Expression, m *meter, fors int, nested func(hcl.Range))
 			*p = measure(*p, m, n, nested)
 		}
 	}
+	number := func(p *hclsyntax.Expression) {
+		sub(p, fors)
+		if x, ok := (*p).(*metered); ok {
+			x.number = true
+		} else if *p != nil {
+			x := wrap(*p, m, false)
+			x.number = true
+			*p = x
+		}
+	}
 	deep := false
 	switch t := e.(type) {
 	case nil, *metered, *hclsyntax.LiteralValueExpr, *hclsyntax.AnonSymbolExpr:
@@ -150,7 +210,11 @@ func measure(e hclsyntax.Expression, m *meter, fors int, nested func(hcl.Range))
 		deep = true
 	case *hclsyntax.FunctionCallExpr:
 		for i := range t.Args {
-			sub(&t.Args[i], fors)
+			if takesNumber(t.Name, i) {
+				number(&t.Args[i])
+			} else {
+				sub(&t.Args[i], fors)
+			}
 		}
 		deep = true
 	case *hclsyntax.ConditionalExpr:
@@ -159,7 +223,7 @@ func measure(e hclsyntax.Expression, m *meter, fors int, nested func(hcl.Range))
 		sub(&t.FalseResult, fors)
 	case *hclsyntax.IndexExpr:
 		sub(&t.Collection, fors)
-		sub(&t.Key, fors)
+		number(&t.Key)
 		deep = true
 	case *hclsyntax.TupleConsExpr:
 		for i := range t.Exprs {
@@ -205,11 +269,16 @@ func measure(e hclsyntax.Expression, m *meter, fors int, nested func(hcl.Range))
 	case *hclsyntax.TemplateWrapExpr:
 		sub(&t.Wrapped, fors)
 	case *hclsyntax.BinaryOpExpr:
-		sub(&t.LHS, fors)
-		sub(&t.RHS, fors)
+		if t.Op == hclsyntax.OpEqual || t.Op == hclsyntax.OpNotEqual {
+			sub(&t.LHS, fors)
+			sub(&t.RHS, fors)
+			break
+		}
+		number(&t.LHS)
+		number(&t.RHS)
 		deep = true
 	case *hclsyntax.UnaryOpExpr:
-		sub(&t.Val, fors)
+		number(&t.Val)
 		deep = true
 	case *hclsyntax.ParenthesesExpr:
 		sub(&t.Expression, fors)
@@ -217,6 +286,19 @@ func measure(e hclsyntax.Expression, m *meter, fors int, nested func(hcl.Range))
 	return wrap(e, m, deep)
 }
 
-func wrap(e hclsyntax.Expression, m *meter, deep bool) hclsyntax.Expression {
+// takesNumber reports whether an argument of a function is read as a number.
+func takesNumber(name string, i int) bool {
+	f, ok := pure[name]
+	if !ok {
+		return false
+	}
+	if params := f.Params(); i < len(params) {
+		return name == "tonumber" || holdsNumber(params[i].Type)
+	}
+	v := f.VarParam()
+	return v != nil && holdsNumber(v.Type)
+}
+
+func wrap(e hclsyntax.Expression, m *meter, deep bool) *metered {
 	return &metered{Expression: &hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, raw: e, m: m, deep: deep}
 }

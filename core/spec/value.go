@@ -36,6 +36,10 @@ func (l *loader) typed(a *hcl.Attribute, ty cty.Type, s scope) (v cty.Value, abs
 
 // convert gives a value the type that is wanted, or reports that it cannot.
 func (l *loader) convert(v cty.Value, ty cty.Type, what string, at hcl.Range) (cty.Value, bool) {
+	if holdsNumber(ty) && longText(v, maxDigits) {
+		l.faults.errorf(at, codeType, "Wrong type", "%s takes %s. %s", what, typeText(ty), longDigits)
+		return cty.DynamicVal, false
+	}
 	out, err := convert.Convert(v, ty)
 	if err != nil {
 		l.faults.errorf(at, codeType, "Wrong type", "%s takes %s, found %s.%s", what, typeText(ty), l.show(v), whyNot(ty, err))

@@ -1,0 +1,71 @@
+package spec_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/spec"
+)
+
+// FuzzLoad: no text makes Load panic, answer twice differently, or report a
+// fault without a code or with a place outside of the text.
+func FuzzLoad(f *testing.F) {
+	for _, pattern := range []string{"testdata/broken/*.hcl", "testdata/broken/*.json", "testdata/samples/*.hcl"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil || len(names) == 0 {
+			f.Fatalf("%s: %d files, %v", pattern, len(names), err)
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text, filepath.Ext(name) == ".json")
+		}
+	}
+	f.Add([]byte(whole), false)
+	known := map[string]bool{}
+	for _, c := range spec.Codes() {
+		known[c.Name] = true
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte, isJSON bool) {
+		name := filepath.Join(dir, "s.hcl")
+		if isJSON {
+			name += ".json"
+		}
+		if err := os.WriteFile(name, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var first string
+		for range 2 {
+			file, list := spec.Load(name, spec.Options{AllowUnset: true})
+			if !list.HasErrors() {
+				list = append(list, decodeAll(file)...)
+			}
+			var out bytes.Buffer
+			if err := file.Render(&out, list, spec.RenderOptions{Width: 80}); err != nil {
+				t.Fatal(err)
+			}
+			if first == "" {
+				first = out.String()
+			} else if first != out.String() {
+				t.Fatalf("first:\n%s\nthen:\n%s", first, &out)
+			}
+			for _, d := range list {
+				if !known[d.Code] || d.Severity == diag.Error && d.Class != diag.Usage {
+					t.Fatalf("code %q, class %d: %s", d.Code, d.Class, d.Error())
+				}
+				if r := d.Range; r != nil && (r.Start.Byte < 0 || r.Start.Byte > r.End.Byte || r.Start.Line < 1) {
+					t.Fatalf("place %+v of %s", r, d.Error())
+				}
+			}
+			for _, s := range file.Sources {
+				file.Locate([]string{"source", s.Name, "lora", "alpha"})
+			}
+		}
+	})
+}
