@@ -1,0 +1,7 @@
+//go:build !unix
+
+package plugin
+
+func closeOnExec(uintptr) {}
+
+func endGroup() {}
