@@ -96,9 +96,12 @@ var length = function.New(&function.Spec{
 	Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true}},
 	Type:   function.StaticReturnType(cty.Number),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		if v := args[0]; v.Type() == cty.String {
-			return stdlib.Strlen(v)
-		} else if v.Type() == cty.DynamicPseudoType {
+		switch ty := args[0].Type(); {
+		case ty == cty.String:
+			return stdlib.Strlen(args[0])
+		case ty.IsObjectType():
+			return cty.NumberIntVal(int64(len(ty.AttributeTypes()))), nil
+		case ty == cty.DynamicPseudoType:
 			return cty.UnknownVal(cty.Number), nil
 		}
 		return stdlib.Length(args[0])

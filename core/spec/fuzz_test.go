@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/spec"
@@ -40,6 +41,12 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(name, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
+		begin := time.Now()
+		defer func() {
+			if d := time.Since(begin); d > 5*time.Second {
+				t.Fatalf("took %v", d)
+			}
+		}()
 		var first string
 		for range 2 {
 			file, list := spec.Load(name, spec.Options{AllowUnset: true})

@@ -552,3 +552,10 @@ func TestParseSize(t *testing.T) {
 		}
 	}
 }
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
