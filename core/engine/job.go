@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/store"
+)
+
+// Job is one execution of a plan.
+type Job struct {
+	Plan    *plan.Plan
+	Sources map[string]store.Reader // by the names of Plan.Sources
+	Sink    Sink
+
+	Memory  int64 // bytes that this process may have resident; 0: DefaultMemory
+	Workers int   // goroutines that are busy at one time; 0: one for each processor
+
+	// AllowNonFinite says whether a target may hold NaN and infinite values; nil
+	// is never.
+	AllowNonFinite func(target string) bool
+	// FillMissing lets chunks that were never written read as their fill value.
+	FillMissing bool
+
+	// Scratch makes the file that holds the adapters' operands if they do not
+	// fit into memory. Closing it removes it. Nil: operands must fit.
+	Scratch func() (Scratch, error)
+
+	// Progress is counted in while the job runs, if it is not nil.
+	Progress *Progress
+	// Phase is told "adapters" and "stream" when they begin; nil is allowed.
+	Phase func(name string)
+
+	// Tile is a hook of tests: it is called once for each tile, and its error
+	// ends the job.
+	Tile func(context.Context) error
+
+	// Tests set these; 0 is by Memory.
+	slab   int   // bytes of a slab
+	budget int64 // for groups and operands together
+}
+
+// Sink takes the bytes of the output tensors. It is safe for concurrent use;
+// no two writes overlap.
+type Sink interface {
+	// WriteAt writes p at off, counted from the first byte of the tensor,
+	// which is an index into Plan.Tensors. It does not keep p.
+	WriteAt(tensor int, off int64, p []byte) error
+	// Fresh reports whether bytes that are never written read as zero.
+	Fresh() bool
+}
+
+// Scratch is a temporary file.
+type Scratch interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+}
+
+// Progress counts what is done so far, in bytes. The totals are set before the
+// first byte is read.
+type Progress struct {
+	Read, ReadAll atomic.Int64 // decoded bytes of the sources
+	Written, All  atomic.Int64 // bytes of the outputs
+}
+
+// Stats is what was measured.
+type Stats struct {
+	Tensors []TensorStats // same order as Plan.Tensors
+	Chunks  int           // decoded; one that is read twice counts twice
+	Missing int           // chunks that were filled
+	Report  Report
+}
+
+// TensorStats is what was measured while one tensor was computed. It does not
+// depend on the tiles, on Workers or on Memory.
+type TensorStats struct {
+	NonFinite int64 // NaN and infinite values written
+	// DeltaNorm and BaseNorm are the Frobenius norms of what the terms added
+	// and of the base that they were added to, both in float32, before steps and
+	// rounding and without values that are not finite. Zero where nothing was merged.
+	DeltaNorm, BaseNorm float64
+}
+
+// DefaultMemory is what a Job with Memory 0 may use.
+const DefaultMemory = 1 << 30

@@ -1,0 +1,334 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/loraconv/loraconv/core/diag"
+)
+
+// schedule says how a group is read.
+//
+// A window is the stretch of each member's stream with one position on every
+// axis before axis and block positions on axis itself; axis -1 is the whole
+// chunk. With several passes the members are read so often, and each pass takes
+// its share of the positions on passAxis.
+type schedule struct {
+	axis, block      int
+	passAxis, passes int
+
+	window  int // bytes of the largest window
+	run     int // bytes of the shortest run
+	buffers int // windows that are held at one time
+	slab    int // bytes of a slab
+	ring    int // slabs
+	streams int64
+	cost    int64 // bytes in all
+}
+
+// ladder chooses schedules within a budget.
+type ladder struct {
+	l       layouter
+	budget  int64 // for one group
+	slab    int
+	ring    int
+	buffers int // wanted
+}
+
+const (
+	largeSlab = 2 << 20
+	smallSlab = 128 << 10
+)
+
+func newLadder(p *program, budget int64, workers, slab int) *ladder {
+	l := &ladder{l: layouter{p: p}, budget: budget, slab: slab, ring: 1, buffers: 1}
+	if workers > 1 {
+		l.ring, l.buffers = 3, 2
+	}
+	if slab == 0 {
+		l.slab = int(max(smallSlab, min(largeSlab, budget/32)))
+	}
+	return l
+}
+
+// choose finds the first rung that fits: long runs, shorter runs, then the
+// fewest passes. Nothing else differs between rungs but time.
+func (l *ladder) choose(g *group) error {
+	cands := l.candidates(g)
+	whole := cands[len(cands)-1]
+	l.measure(g, &whole, false)
+	least := int64(0) // what would do
+	for _, run := range []int{min(goodRun, whole.run), min(fairRun, whole.run)} {
+		for i := range cands {
+			if s := cands[i]; l.fits(g, &s, run, &least) {
+				g.plan = s
+				return nil
+			}
+		}
+	}
+	for passes := 2; passes <= maxPasses; passes += 1 + passes/4 {
+		var best *schedule
+		for i := range cands {
+			for _, axis := range g.passAxes(cands[i].axis, passes) {
+				s := cands[i]
+				s.passAxis, s.passes = axis, passes
+				if l.fits(g, &s, min(fairRun, whole.run), &least) && (best == nil || s.run > best.run) {
+					best = &s
+				}
+			}
+		}
+		if best != nil {
+			g.plan = *best
+			return nil
+		}
+	}
+	m := g.members[0]
+	d := diag.New(diag.Usage, CodeMemory, "A chunk does not fit into the memory that is allowed",
+		"%s in source %q: computing it needs %d bytes at least, and %d are left of the budget", m.base.name, m.base.from, least, l.budget)
+	d.Tensor = m.base.name
+	d.Path = []string{"compute", "memory"}
+	return &memoryError{d, least - l.budget}
+}
+
+// maxPasses is how often a chunk is read at most.
+const maxPasses = 256
+
+// memoryError is a refusal; short says by how many bytes.
+type memoryError struct {
+	*diag.Diagnostic
+	short int64
+}
+
+func (e *memoryError) Unwrap() error { return e.Diagnostic }
+
+// fits measures s and reports whether it has runs of the given length and lies
+// within the budget; least is brought down to what it would have needed.
+func (l *ladder) fits(g *group, s *schedule, run int, least *int64) bool {
+	l.measure(g, s, false)
+	if s.run < run {
+		return false
+	}
+	if s.cost > l.budget {
+		if *least == 0 || s.cost < *least {
+			*least = s.cost
+		}
+		return false
+	}
+	l.measure(g, s, true)
+	return s.cost <= l.budget && s.run >= run
+}
+
+// measure finds the window's size and the cost of s from the first window, or
+// from all of them.
+func (l *ladder) measure(g *group, s *schedule, all bool) {
+	s.window, s.run = 0, maxRun
+	windows := 0
+	for pass := range s.passes {
+		g.eachWindow(s, pass, func(_, boxes []box) bool {
+			w := l.l.layout(g.members, boxes)
+			s.window = max(s.window, w.size)
+			s.run = min(s.run, w.run)
+			windows++
+			return all || windows < 2
+		})
+		if !all {
+			break
+		}
+	}
+	s.streams = 0
+	for _, m := range g.members {
+		need := m.base.chunks[m.chunk].Memory
+		if windows > 1 {
+			s.streams += need
+		} else {
+			s.streams = max(s.streams, need)
+		}
+	}
+	s.slab, s.ring = l.slab, l.ring
+	largest := int64(0)
+	for _, m := range g.members {
+		largest = max(largest, m.bytes())
+	}
+	s.slab = int(min(int64(s.slab), largest))
+	fixed := s.streams + int64(s.ring*s.slab)
+	s.buffers = l.buffers
+	if windows < 2 || fixed+int64(s.buffers*s.window) > l.budget {
+		s.buffers = 1
+	}
+	s.cost = fixed + int64(s.buffers)*int64(s.window)
+}
+
+// candidates returns windows from small to large; the last is the whole.
+func (l *ladder) candidates(g *group) []schedule {
+	var out []schedule
+	base := schedule{axis: -1, passAxis: -1, passes: 1}
+	shared := g.sharedAxes()
+	r := g.members[0].region
+	row := 0 // bytes of one position of the axis, over all members
+	for axis := shared - 1; axis >= 0; axis-- {
+		row = 0
+		for _, m := range g.members {
+			n := m.base.dtype.Size()
+			for x := axis + 1; x < len(m.region.lo); x++ {
+				n *= m.region.hi[x] - m.region.lo[x]
+			}
+			row += n
+		}
+		extent := r.hi[axis] - r.lo[axis]
+		first := max(1, l.slab/max(1, row))
+		if first >= extent && axis > 0 {
+			continue
+		}
+		for b := first; b < extent; b *= 2 {
+			s := base
+			s.axis, s.block = axis, b
+			if axis == len(r.lo)-1 {
+				s.block = (b + normBlock - 1) / normBlock * normBlock
+			}
+			if s.block < extent {
+				out = append(out, s)
+			}
+		}
+		if axis > 0 {
+			s := base
+			s.axis, s.block = axis-1, 1
+			if r.hi[axis-1]-r.lo[axis-1] > 1 {
+				out = append(out, s)
+			}
+		}
+	}
+	return append(out, base)
+}
+
+// sharedAxes counts the leading axes on which all members hold the same
+// positions, so that their windows can be taken together.
+func (g *group) sharedAxes() int {
+	a := g.members[0].region
+	n := len(a.lo)
+	for _, m := range g.members[1:] {
+		b := m.region
+		if len(b.lo) != len(a.lo) {
+			return 0
+		}
+		for x := 0; x < n; x++ {
+			if a.lo[x] != b.lo[x] || a.hi[x] != b.hi[x] {
+				n = x
+			}
+		}
+	}
+	return n
+}
+
+// passAxes returns the axes behind axis that can be cut in passes parts.
+func (g *group) passAxes(axis, passes int) []int {
+	a := g.members[0].region
+	var out []int
+	for x := axis + 1; x < len(a.lo); x++ {
+		ok := passExtent(a, x) >= passes
+		for _, m := range g.members[1:] {
+			ok = ok && len(m.region.lo) == len(a.lo) && m.region.lo[x] == a.lo[x] && m.region.hi[x] == a.hi[x]
+		}
+		if ok {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// passExtent is the number of positions, or of blocks on the last axis, where
+// a pass may begin.
+func passExtent(r box, x int) int {
+	n := r.hi[x] - r.lo[x]
+	if x == len(r.lo)-1 {
+		n = (n + normBlock - 1) / normBlock
+	}
+	return n
+}
+
+// restrict narrows b, a part of region, to the share of a pass.
+func (s *schedule) restrict(b, region box, pass int) {
+	x := s.passAxis
+	if s.passes == 1 {
+		return
+	}
+	unit, n := 1, passExtent(region, x)
+	if x == len(region.lo)-1 {
+		unit = normBlock
+	}
+	b.lo[x] = max(b.lo[x], region.lo[x]+pass*n/s.passes*unit)
+	b.hi[x] = min(b.hi[x], region.lo[x]+(pass+1)*n/s.passes*unit)
+}
+
+// eachWindow calls visit for each window of a pass, in the order of the
+// stream: with the stretch that is read of each member, and what of it is
+// computed. It stops when visit returns false.
+func (g *group) eachWindow(s *schedule, pass int, visit func(stretch, boxes []box) bool) {
+	at := slices.Clone(g.members[0].region.lo)
+	for more := true; more; {
+		stretch, boxes := make([]box, len(g.members)), make([]box, len(g.members))
+		for i, m := range g.members {
+			b := m.region.clone()
+			for x := 0; x < s.axis; x++ {
+				b.lo[x], b.hi[x] = at[x], at[x]+1
+			}
+			if s.axis >= 0 {
+				b.lo[s.axis], b.hi[s.axis] = at[s.axis], min(at[s.axis]+s.block, b.hi[s.axis])
+			}
+			stretch[i], boxes[i] = b, b.clone()
+			s.restrict(boxes[i], m.region, pass)
+		}
+		if !visit(stretch, boxes) {
+			return
+		}
+		more = false
+		for x := s.axis; x >= 0; x-- {
+			step := 1
+			if x == s.axis {
+				step = s.block
+			}
+			if at[x] += step; at[x] < g.members[0].region.hi[x] {
+				more = true
+				break
+			}
+			at[x] = g.members[0].region.lo[x]
+		}
+	}
+}
+
+// eachSlab cuts a stretch into slabs of at most limit bytes: whole rows where
+// these are short enough.
+func eachSlab(b box, size, limit int, visit func(box) bool) {
+	x := len(b.lo) - 1
+	if x < 0 {
+		visit(b)
+		return
+	}
+	for ; x > 0 && size*(b.hi[x]-b.lo[x]) <= limit; x-- {
+		size *= b.hi[x] - b.lo[x]
+	}
+	block := max(1, limit/size)
+	if x == len(b.lo)-1 {
+		block = max(normBlock, block/normBlock*normBlock)
+	}
+	s := b.clone()
+	for y := range x {
+		s.hi[y] = s.lo[y] + 1
+	}
+	for more := true; more; {
+		for at := b.lo[x]; at < b.hi[x]; at += block {
+			s.lo[x], s.hi[x] = at, min(at+block, b.hi[x])
+			if !visit(s) {
+				return
+			}
+		}
+		more = false
+		for y := x - 1; y >= 0; y-- {
+			s.lo[y]++
+			s.hi[y]++
+			if s.lo[y] < b.hi[y] {
+				more = true
+				break
+			}
+			s.lo[y], s.hi[y] = b.lo[y], b.lo[y]+1
+		}
+	}
+}

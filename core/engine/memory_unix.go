@@ -1,0 +1,13 @@
+//go:build unix
+
+package engine
+
+import "golang.org/x/sys/unix"
+
+// Buffers come from outside of the Go heap: what is given back is gone at once,
+// whatever the garbage collector does, so that the budget is what is resident.
+func mapMemory(n int) ([]byte, error) {
+	return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+}
+
+func unmapMemory(b []byte) { _ = unix.Munmap(b) }

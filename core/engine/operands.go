@@ -1,0 +1,289 @@
+package engine
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/store"
+	"github.com/loraconv/loraconv/core/tensor"
+)
+
+// operand is one side of a term, laid out for the kernel.
+type operand struct {
+	source *plan.Source
+	shape  tensor.Shape // as stored, after indexing
+	layout operandLayout
+	users  map[int]bool // targets
+	off    int64        // bytes, in memory or in the scratch file
+}
+
+func (o *operand) bytes() int64 { return 4 * int64(o.shape.Elements()) }
+
+// operands holds the operands of all terms: in memory, or in a scratch file
+// behind a cache.
+type operands struct {
+	list  []*operand
+	byKey map[string]int
+	total int64
+
+	memory  []byte
+	scratch Scratch
+	cache   cache
+}
+
+func newOperands() *operands { return &operands{byKey: map[string]int{}} }
+
+// contract works a term out and takes its operands in.
+func (o *operands) contract(t *plan.Term, leaf tensor.Shape, m plan.Manifests) (*term, error) {
+	shapes := [2]tensor.Shape{}
+	for i, s := range []*plan.Source{t.A, t.B} {
+		stored, err := m.Lookup(s)
+		if err != nil {
+			return nil, err
+		}
+		if err := convertible(tensor.Float32, stored.DType, true); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Name, err)
+		}
+		shapes[i] = leafShape(stored.Shape, s)
+	}
+	c, err := planTerm(t, shapes[0], shapes[1], leaf)
+	if err != nil {
+		return nil, err
+	}
+	a, b := o.intern(t.A, shapes[0], c.a), o.intern(t.B, shapes[1], c.b)
+	c.term.rows, c.term.cols = a, b
+	if c.swapped {
+		c.term.rows, c.term.cols = b, a
+	}
+	return &c.term, nil
+}
+
+func (o *operands) intern(s *plan.Source, shape tensor.Shape, l operandLayout) int {
+	key := fmt.Sprint(s.From, "\x00", s.Name, "\x00", s.Index, l)
+	if i, ok := o.byKey[key]; ok {
+		return i
+	}
+	p := &operand{source: s, shape: shape, layout: l, users: map[int]bool{}, off: o.total}
+	o.total += (p.bytes() + 63) &^ 63
+	o.byKey[key] = len(o.list)
+	o.list = append(o.list, p)
+	return len(o.list) - 1
+}
+
+func (o *operands) uses(t *term, target int) {
+	o.list[t.rows].users[target] = true
+	o.list[t.cols].users[target] = true
+}
+
+// program makes the operands as stored, in float32, as if they were outputs.
+func (o *operands) program(sources map[string]store.Reader) (*program, error) {
+	c := newCompiler(sources)
+	for _, p := range o.list {
+		pieces, err := plan.Lower(p.source, c.manifests)
+		if err != nil {
+			return nil, invalid(p.source.Name, err)
+		}
+		t := target{name: p.source.Name, dtype: tensor.Float32, elements: p.shape.Elements()}
+		if err := c.add(t, pieces); err != nil {
+			return nil, err
+		}
+	}
+	return c.finish(), nil
+}
+
+// write is the sink of that program.
+func (o *operands) write(i int, off int64, p []byte) error {
+	if o.scratch == nil {
+		copy(o.memory[o.list[i].off+off:], p)
+		return nil
+	}
+	_, err := o.scratch.WriteAt(p, o.list[i].off+off)
+	return err
+}
+
+// largest is the most elements of one operand.
+func (o *operands) largest() int {
+	n := 0
+	for _, p := range o.list {
+		n = max(n, p.shape.Elements())
+	}
+	return n
+}
+
+// arrange brings all operands from their stored layout into the kernel's.
+func (o *operands) arrange() error {
+	n := o.largest()
+	if n == 0 {
+		return nil
+	}
+	var dst, work, raw []float32
+	for i, p := range o.list {
+		if p.layout.identity() {
+			continue
+		}
+		if dst == nil {
+			dst, work = make([]float32, n), make([]float32, n)
+		}
+		src, kept := raw, p.layout.elements()
+		if o.scratch == nil {
+			src = o.inMemory(i, p.shape.Elements())
+		} else {
+			if raw == nil {
+				raw = make([]float32, n)
+			}
+			src = raw[:p.shape.Elements()]
+			if _, err := o.scratch.ReadAt(bytesOf(src), p.off); err != nil {
+				return scratchFault(err)
+			}
+		}
+		p.layout.arrange(dst[:kept], work, src)
+		if err := o.write(i, 0, bytesOf(dst[:kept])); err != nil {
+			return scratchFault(err)
+		}
+	}
+	return nil
+}
+
+func (o *operands) inMemory(i, elements int) []float32 {
+	return floatsOf(o.memory[o.list[i].off:][:4*elements])
+}
+
+// get returns operand i; put must follow.
+func (o *operands) get(i int) ([]float32, error) {
+	n := o.list[i].layout.elements()
+	if o.scratch == nil {
+		return o.inMemory(i, n), nil
+	}
+	return o.cache.get(i, n, func(dst []float32) error {
+		_, err := o.scratch.ReadAt(bytesOf(dst), o.list[i].off)
+		return err
+	})
+}
+
+func (o *operands) put(i int) {
+	if o.scratch != nil {
+		o.cache.put(i)
+	}
+}
+
+// acquire makes the operands of u ready, in k.
+func (e *executor) acquire(k *worker, u *unit) error {
+	k.operands = k.operands[:0]
+	for i, t := range u.terms {
+		rows, err := e.ops.get(t.rows)
+		if err == nil {
+			var cols []float32
+			if cols, err = e.ops.get(t.cols); err == nil {
+				k.operands = append(k.operands, [2][]float32{rows, cols})
+				continue
+			}
+			e.ops.put(t.rows)
+		}
+		for _, t := range u.terms[:i] {
+			e.ops.put(t.rows)
+			e.ops.put(t.cols)
+		}
+		return scratchFault(err)
+	}
+	return nil
+}
+
+func (e *executor) release(u *unit) {
+	for _, t := range u.terms {
+		e.ops.put(t.rows)
+		e.ops.put(t.cols)
+	}
+}
+
+// cache holds operands that were read from the scratch file, the most recently
+// used ones. Its limit is at least what all workers need at one time.
+type cache struct {
+	mu      sync.Mutex
+	arena   *arena
+	limit   int64
+	size    int64
+	clock   int64
+	entries map[int]*entry
+}
+
+type entry struct {
+	buf   []byte
+	ready chan struct{} // closed when buf is filled or err is set
+	err   error
+	refs  int
+	used  int64
+}
+
+func (c *cache) get(i, elements int, fill func([]float32) error) ([]float32, error) {
+	c.mu.Lock()
+	c.clock++
+	if e := c.entries[i]; e != nil {
+		e.refs++
+		e.used = c.clock
+		c.mu.Unlock()
+		<-e.ready
+		if e.err != nil {
+			c.put(i)
+			return nil, e.err
+		}
+		return floatsOf(e.buf), nil
+	}
+	need := 4 * int64(elements)
+	c.evict(need)
+	e := &entry{ready: make(chan struct{}), refs: 1, used: c.clock}
+	if c.entries == nil {
+		c.entries = map[int]*entry{}
+	}
+	c.entries[i] = e
+	c.size += need
+	e.buf, e.err = c.arena.get(int(need))
+	c.mu.Unlock()
+	if e.err == nil {
+		e.err = fill(floatsOf(e.buf))
+	}
+	close(e.ready)
+	if e.err != nil {
+		c.put(i)
+		return nil, e.err
+	}
+	return floatsOf(e.buf), nil
+}
+
+// evict makes room for need bytes, as far as entries are not in use.
+func (c *cache) evict(need int64) {
+	for c.size+need > c.limit {
+		oldest := -1
+		for i, e := range c.entries {
+			if e.refs == 0 && (oldest < 0 || e.used < c.entries[oldest].used) {
+				oldest = i
+			}
+		}
+		if oldest < 0 {
+			return
+		}
+		c.drop(oldest)
+	}
+}
+
+func (c *cache) drop(i int) {
+	e := c.entries[i]
+	c.size -= int64(len(e.buf))
+	c.arena.put(e.buf)
+	delete(c.entries, i)
+}
+
+func (c *cache) put(i int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries[i].refs--
+}
+
+// clear gives all buffers back.
+func (c *cache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.entries {
+		c.drop(i)
+	}
+}

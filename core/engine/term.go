@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/loraconv/loraconv/core/kernel"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/tensor"
+)
+
+// term is one low-rank update as the kernel computes it. The labels of the
+// einsum's output, in order, are cut in three:
+//
+//	outer ... | rows ... | cols ...
+//
+// cols are the last labels that belong to one operand only, rows those before
+// them that belong to the other operand only; outer is the rest. So the leaf,
+// flat in C order, is a stack of row-major matrices [r, c], and each is one
+// product of the operands, which operands.go has laid out as
+//
+//	rows operand [its outer labels ..., rows, k]
+//	cols operand [its outer labels ..., k, cols]
+//
+// Which of A and B has the rows does not matter: a product of two floats is
+// the same bits either way.
+type term struct {
+	scale      float32
+	rows, cols int // operands
+	r, c, k    int
+	outer      []outerLabel // innermost first
+}
+
+// outerLabel says by how much each operand advances, in elements, when the
+// label's index does: 0 where the operand does not have it.
+type outerLabel struct{ size, rows, cols int }
+
+// contraction is a term worked out for the sizes of its labels.
+type contraction struct {
+	term
+	swapped bool          // b has the rows
+	a, b    operandLayout // how each operand is to lie
+}
+
+// operandLayout says how an operand is to lie: the sizes of its labels as
+// stored, which of them are summed first, and the order of those that stay.
+type operandLayout struct {
+	sizes  []int
+	summed []bool
+	order  []int // positions in sizes
+}
+
+func planTerm(t *plan.Term, a, b, out tensor.Shape) (*contraction, error) {
+	e, err := plan.ParseEinsum(t.Einsum)
+	if err != nil {
+		return nil, err
+	}
+	sizes, err := e.Bind(a, b, out)
+	if err != nil {
+		return nil, err
+	}
+	labels := e.Out.Labels()
+	c := &contraction{term: term{scale: t.Scale, r: 1, c: 1, k: 1}}
+	colClass, rowClass := plan.Right, plan.Left
+	last := lastClass(e, labels, sizes)
+	if c.swapped = last == plan.Left; c.swapped {
+		colClass, rowClass = plan.Left, plan.Right
+	}
+
+	outer, cols := trailing(labels, e, sizes, colClass)
+	outer, rows := trailing(outer, e, sizes, rowClass)
+
+	var contracted []string
+	for _, l := range e.A.Labels() {
+		if e.Class[l] == plan.Contracted {
+			contracted = append(contracted, l)
+			c.k *= sizes[l]
+		}
+	}
+	for _, l := range cols {
+		c.c *= sizes[l]
+	}
+	for _, l := range rows {
+		c.r *= sizes[l]
+	}
+	rowsAxes, colsAxes := e.A, e.B
+	if c.swapped {
+		rowsAxes, colsAxes = e.B, e.A
+	}
+	rowsOrder := slices.Concat(outer, rows, contracted)
+	colsOrder := slices.Concat(outer, contracted, cols)
+	rowsLayout, rowsStride := layoutOperand(e, rowsAxes, rowsOrder, sizes)
+	colsLayout, colsStride := layoutOperand(e, colsAxes, colsOrder, sizes)
+	for i := len(outer) - 1; i >= 0; i-- {
+		l := outer[i]
+		c.outer = append(c.outer, outerLabel{sizes[l], rowsStride[l], colsStride[l]})
+	}
+	c.a, c.b = rowsLayout, colsLayout
+	if c.swapped {
+		c.a, c.b = c.b, c.a
+	}
+	return c, nil
+}
+
+// trailing cuts labels before the last ones that are of a class. A label of
+// size 1 fits anywhere.
+func trailing(labels []string, e *plan.Einsum, sizes map[string]int, c plan.Class) (before, last []string) {
+	i := len(labels)
+	for i > 0 && (e.Class[labels[i-1]] == c || sizes[labels[i-1]] == 1) {
+		i--
+	}
+	return labels[:i], labels[i:]
+}
+
+// lastClass is the class of the last label that is longer than 1.
+func lastClass(e *plan.Einsum, labels []string, sizes map[string]int) plan.Class {
+	for i := len(labels) - 1; i >= 0; i-- {
+		if sizes[labels[i]] != 1 {
+			return e.Class[labels[i]]
+		}
+	}
+	return plan.Right
+}
+
+// layoutOperand lays out the operand with these axes, those of its labels that
+// stand in order, and returns by how much each of them advances.
+func layoutOperand(e *plan.Einsum, axes plan.Axes, order []string, sizes map[string]int) (operandLayout, map[string]int) {
+	var l operandLayout
+	at := map[string]int{}
+	for i, x := range axes.Labels() {
+		at[x] = i
+		l.sizes = append(l.sizes, sizes[x])
+		class := e.Class[x]
+		l.summed = append(l.summed, class == plan.SumA || class == plan.SumB)
+	}
+	for _, x := range order {
+		if i, ok := at[x]; ok {
+			l.order = append(l.order, i)
+		}
+	}
+	stride, n := map[string]int{}, 1
+	for i := len(order) - 1; i >= 0; i-- {
+		if _, ok := at[order[i]]; ok {
+			stride[order[i]] = n
+			n *= sizes[order[i]]
+		}
+	}
+	return l, stride
+}
+
+// arrange brings src, which lies as stored, into the layout, in dst, which has
+// room for what stays. It uses work, at least as long as dst.
+func (l *operandLayout) arrange(dst, work, src []float32) {
+	var shape []int
+	for i, n := range l.sizes {
+		if !l.summed[i] {
+			shape = append(shape, n)
+		}
+	}
+	if slices.Contains(l.summed, true) {
+		kernel.Sum(work[:len(dst)], src, l.sizes, l.summed)
+		src = work[:len(dst)]
+	}
+	from := tensor.Shape(shape).Strides()
+	to := make([]int, len(shape))
+	n := 1
+	for i := len(l.order) - 1; i >= 0; i-- {
+		k := l.kept(l.order[i])
+		to[k] = n
+		n *= shape[k]
+	}
+	kernel.Move(bytesOf(dst), bytesOf(src), 4, shape, to, from)
+}
+
+// kept returns the position of label i among those that stay.
+func (l *operandLayout) kept(i int) int {
+	k := 0
+	for _, s := range l.summed[:i] {
+		if !s {
+			k++
+		}
+	}
+	return k
+}
+
+// identity reports whether the layout is the stored one.
+func (l *operandLayout) identity() bool {
+	return !slices.Contains(l.summed, true) && slices.IsSorted(l.order)
+}
+
+// elements returns how many elements stay.
+func (l *operandLayout) elements() int {
+	n := 1
+	for i, s := range l.sizes {
+		if !l.summed[i] {
+			n *= s
+		}
+	}
+	return n
+}
