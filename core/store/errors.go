@@ -12,3 +12,11 @@ var (
 	ErrUnsupported = errors.New("not supported")             // valid, but beyond this reader
 	ErrChanged     = errors.New("changed while it was read")
 )
+
+// What a fault of an output is.
+var (
+	ErrExists   = errors.New("exists")
+	ErrLocked   = errors.New("locked by another run")
+	ErrNoSpace  = errors.New("not enough room")
+	ErrUnsynced = errors.New("published, but the flush of its directory failed")
+)

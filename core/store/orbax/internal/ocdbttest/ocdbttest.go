@@ -148,7 +148,11 @@ func (e *encoder) column(n int, f func(i int) uint64) {
 
 // places writes the columns of file indices, offsets and lengths.
 func (e *encoder) places(refs []Ref, lengths bool) {
-	e.column(len(refs), func(i int) uint64 { return uint64(slices.Index(e.files, refs[i].File)) })
+	index := map[File]int{}
+	for i, f := range e.files {
+		index[f] = i
+	}
+	e.column(len(refs), func(i int) uint64 { return uint64(index[refs[i].File]) })
 	e.column(len(refs), func(i int) uint64 { return refs[i].Offset })
 	if lengths {
 		e.column(len(refs), func(i int) uint64 { return refs[i].Length })

@@ -1,0 +1,118 @@
+// Package all opens a checkpoint of any format: it asks each format whether a
+// directory is one of its own. It is the only place that knows them all.
+package all
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/core/store"
+	"github.com/loraconv/loraconv/core/store/orbax"
+	"github.com/loraconv/loraconv/core/store/safetensors"
+)
+
+// Options are those of the formats.
+type Options struct {
+	Step      *int  // of a run directory; nil is the latest finished one
+	MaxWindow int64 // see orbax.Options
+}
+
+var remote = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://`)
+
+// Open opens the checkpoint at path. Errors wrap those of package store.
+func Open(ctx context.Context, path string, o Options) (store.Directory, error) {
+	if scheme := remote.FindString(path); scheme != "" {
+		return nil, fmt.Errorf("%q: %w: paths that begin with %s cannot be read yet; copy the checkpoint to a local disk first", path, store.ErrUnsupported, scheme)
+	}
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%q: %w%s", path, store.ErrNotFound, sibling(path))
+	case err != nil:
+		return nil, fmt.Errorf("%q: %w", path, err)
+	}
+	if !st.IsDir() {
+		return openFile(ctx, path)
+	}
+	switch {
+	case orbax.Detect(path):
+		return orbax.Open(ctx, path, orbax.Options{Step: o.Step, MaxWindow: o.MaxWindow})
+	case safetensors.Detect(path):
+		if o.Step != nil {
+			return nil, fmt.Errorf("%q: %w: it holds safetensors files, which have no steps", path, store.ErrFormat)
+		}
+		return safetensors.Open(ctx, path)
+	}
+	return nil, unknown(path)
+}
+
+// pickled files run code when they are opened; loraconv reads none, ever.
+var pickled = []string{".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
+
+func openFile(ctx context.Context, path string) (store.Directory, error) {
+	if strings.HasSuffix(path, ".safetensors") {
+		return safetensors.Open(ctx, path)
+	}
+	for _, s := range pickled {
+		if strings.HasSuffix(path, s) {
+			return nil, fmt.Errorf("%q: %w: a pickle can run code, so loraconv reads none; convert it to safetensors with the tool that wrote it", path, store.ErrUnsupported)
+		}
+	}
+	return nil, fmt.Errorf("%q: %w: it is a file; wanted the checkpoint's directory, or a .safetensors file", path, store.ErrFormat)
+}
+
+// unknown says what a directory holds that is no checkpoint.
+func unknown(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("%q: %w", path, err)
+	}
+	if len(entries) == 0 {
+		return fmt.Errorf("%q: %w: the directory is empty", path, store.ErrFormat)
+	}
+	var names []string
+	for i, e := range entries {
+		for _, s := range pickled {
+			if strings.HasSuffix(e.Name(), s) {
+				return fmt.Errorf("%q: %w: it holds %q, a pickle, which can run code; loraconv reads safetensors and Orbax", path, store.ErrUnsupported, e.Name())
+			}
+		}
+		if i < 5 {
+			names = append(names, fmt.Sprintf("%q", e.Name()))
+		}
+	}
+	more := ""
+	if len(entries) > 5 {
+		more = fmt.Sprintf(" and %d more", len(entries)-5)
+	}
+	return fmt.Errorf("%q: %w: it holds %s%s, and neither Orbax metadata nor a .safetensors file", path, store.ErrFormat, strings.Join(names, ", "), more)
+}
+
+// sibling proposes a name beside a path that does not exist.
+func sibling(path string) string {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		for d := dir; d != filepath.Dir(d); d = filepath.Dir(d) {
+			if _, err := os.Stat(d); err == nil {
+				return fmt.Sprintf("; %q is the nearest directory that exists", d)
+			}
+		}
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if s := manifest.Suggest(filepath.Base(path), names); s != "" {
+		return fmt.Sprintf("; did you mean %q?", filepath.Join(dir, s))
+	}
+	return ""
+}

@@ -1,0 +1,29 @@
+//go:build unix && !linux
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// allocate gives the file its size; only Linux reserves the room.
+func allocate(f *os.File, size int64) error { return f.Truncate(size) }
+
+// freeSpace returns the bytes that this user may still write under dir.
+func freeSpace(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
+
+func renameNoReplace(from, to string) error { return renamePlain(from, to) }
+
+func exchange(_, to string) error {
+	return fmt.Errorf("this system cannot exchange two names: remove %s first: %w", to, errors.ErrUnsupported)
+}

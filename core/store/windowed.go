@@ -1,0 +1,82 @@
+package store
+
+import (
+	"os"
+	"sort"
+	"sync"
+)
+
+// WindowedFile writes at offsets and keeps the page cache out of the way: what
+// was written is sent to the disk window by window, and dropped from memory
+// once it is there. Without that, writing a large output costs more in fresh
+// page-cache pages than in computation. It may be used by several goroutines.
+type WindowedFile struct {
+	f      *os.File
+	window int64
+
+	mu      sync.Mutex
+	bytes   int64
+	current []span // written since the last flush began
+	flying  []span // being written back
+}
+
+type span struct{ from, to int64 }
+
+// DefaultWindow is how many bytes are written between two flushes.
+const DefaultWindow = 64 << 20
+
+// NewWindowedFile wraps f, which the caller still syncs and closes.
+func NewWindowedFile(f *os.File) *WindowedFile {
+	return &WindowedFile{f: f, window: DefaultWindow}
+}
+
+// WriteAt writes p at off.
+func (w *WindowedFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := w.f.WriteAt(p, off)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.current = extend(w.current, span{off, off + int64(n)})
+	if w.bytes += int64(n); w.bytes >= w.window {
+		w.bytes = 0
+		w.turn()
+	}
+	return n, err
+}
+
+// turn waits for the window before, drops it, and starts the current one.
+func (w *WindowedFile) turn() {
+	for _, s := range w.flying {
+		dropBehind(w.f, s.from, s.to-s.from)
+	}
+	w.flying, w.current = w.current, w.flying[:0]
+	w.flying = join(w.flying)
+	for _, s := range w.flying {
+		startWriteback(w.f, s.from, s.to-s.from)
+	}
+}
+
+// extend appends s, or grows the last span when s follows it.
+func extend(list []span, s span) []span {
+	if n := len(list); n > 0 && list[n-1].to == s.from {
+		list[n-1].to = s.to
+		return list
+	}
+	if len(list) >= 1<<12 {
+		list = join(list)
+	}
+	return append(list, s)
+}
+
+// join sorts spans and merges those that touch or lie within 64 KiB.
+func join(list []span) []span {
+	sort.Slice(list, func(i, j int) bool { return list[i].from < list[j].from })
+	out := list[:0]
+	for _, s := range list {
+		if n := len(out); n > 0 && s.from <= out[n-1].to+64<<10 {
+			out[n-1].to = max(out[n-1].to, s.to)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
