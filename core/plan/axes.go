@@ -14,12 +14,21 @@ import (
 //	"n d (h two)"  ->  {{n}, {d}, {h, two}}
 type Axes [][]string
 
-const maxAxes = tensor.MaxRank
+const (
+	maxAxes   = tensor.MaxRank
+	maxLabels = 2 * maxAxes // of one side; labels are compared in pairs
+)
+
+// maxText bounds the text of one side of a pattern, in bytes.
+const maxText = 4096
 
 // ParseAxes reads one side of a pattern.
 func ParseAxes(s string) (Axes, error) {
+	if len(s) > maxText {
+		return nil, fmt.Errorf("axes of %d bytes, at most %d are read", len(s), maxText)
+	}
 	var out Axes
-	group, open := []string(nil), false
+	group, open, labels := []string(nil), false, 0
 	for i := 0; i < len(s); {
 		switch c := s[i]; {
 		case c == ' ':
@@ -52,6 +61,9 @@ func ParseAxes(s string) (Axes, error) {
 				out = append(out, []string{s[i:j]})
 			}
 			i = j
+			if labels++; labels > maxLabels {
+				return nil, fmt.Errorf("axes %q: more than %d labels", s, maxLabels)
+			}
 		default:
 			return nil, fmt.Errorf("axes %q: unexpected %q", s, c)
 		}
@@ -141,15 +153,18 @@ func (a Axes) bind(s tensor.Shape, sizes map[string]int) error {
 }
 
 // shape returns the shape that the axes have with these label sizes.
-func (a Axes) shape(sizes map[string]int) tensor.Shape {
+func (a Axes) shape(sizes map[string]int) (tensor.Shape, error) {
 	s := make(tensor.Shape, len(a))
 	for i, ax := range a {
 		s[i] = 1
 		for _, l := range ax {
+			if n := sizes[l]; n > 0 && s[i] > tensor.MaxDim/n {
+				return nil, fmt.Errorf("axis %d of %q: sizes overflow", i, a)
+			}
 			s[i] *= sizes[l]
 		}
 	}
-	return s
+	return s, s.Check(tensor.Float64)
 }
 
 // Pattern is a parsed rearrangement "in -> out": both sides hold the same

@@ -34,9 +34,15 @@ func Check(p *Plan, m Manifests) diag.List {
 		return c.ds
 	}
 	for i := range p.Tensors {
+		if c.full() {
+			return c.ds
+		}
 		c.tensor(&p.Tensors[i])
 	}
 	for i := range p.Drops {
+		if c.full() {
+			return c.ds
+		}
 		if err := c.ledger.drop(&p.Drops[i]); err != nil {
 			c.fault("drop of %q: %v", p.Drops[i].Name, err)
 		} else if p.Drops[i].Reason == "" {
@@ -55,6 +61,21 @@ type checker struct {
 	m      Manifests
 	ledger *ledger
 	ds     diag.List
+}
+
+// maxFaults bounds how many faults one Check reports: with so many, one thing
+// is wrong and not a thousand.
+const maxFaults = 1000
+
+// full reports whether enough faults are known, and says so in the last.
+func (c *checker) full() bool {
+	if len(c.ds) < maxFaults {
+		return false
+	}
+	if len(c.ds) == maxFaults {
+		c.ds.Errorf(c.ds.Class(), CodePlan, "More faults than are reported", "the first %d are shown; the check stopped there", maxFaults)
+	}
+	return true
 }
 
 // fault reports a plan that no plugin should have returned.
@@ -90,6 +111,9 @@ func (c *checker) names() {
 	seen := map[string]string{}
 	for i := range c.p.Tensors {
 		t := &c.p.Tensors[i]
+		if c.full() {
+			return
+		}
 		if err := tensorName(t.Name); err != nil {
 			c.ds.Errorf(diag.Keys, CodeBadName, "An output tensor's name cannot be used", "%q: %v (row %q)", t.Name, err, t.Rule).Tensor = t.Name
 		}
@@ -106,12 +130,18 @@ func (c *checker) names() {
 		paths[to] = true
 	}
 	for _, f := range c.p.Files {
+		if c.full() {
+			return
+		}
 		claim(f.To)
 		if !localPath(f.Path) || f.From != "template" && c.m[f.From] == nil {
 			c.fault("file %q of %q cannot be copied", f.Path, f.From)
 		}
 	}
 	for _, d := range c.p.Documents {
+		if c.full() {
+			return
+		}
 		claim(d.Path)
 	}
 }
@@ -149,7 +179,7 @@ func (c *checker) tensor(t *Tensor) {
 		fail(err)
 		return
 	}
-	ps, err := Lower(t.Expr, c.m)
+	ps, err := lowerWithin(t.Expr, c.m, c.ledger.budget)
 	if err != nil {
 		fail(err)
 		return
@@ -230,6 +260,9 @@ func (c *checker) balance() {
 		man := c.m[from]
 		for i := range man.Tensors {
 			t := &man.Tensors[i]
+			if c.full() {
+				break
+			}
 			c.account(from, t.Name, t.Shape)
 		}
 	}
@@ -244,7 +277,7 @@ func (c *checker) account(from, name string, s tensor.Shape) {
 			"%s in source %q: no row uses it and nothing drops it; if it may be left out, say so with a drop block and a reason", name, from).Tensor = name
 		return
 	}
-	b, err := e.balance(s)
+	b, err := e.balance(s, c.ledger.budget)
 	switch {
 	case err != nil:
 		c.ds.Errorf(diag.Keys, CodeUnexpected, "A source parameter cannot be accounted for", "%s in source %q: %v", name, from, err).Tensor = name

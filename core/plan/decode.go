@@ -71,6 +71,7 @@ type lineJSON struct {
 type dropJSON struct {
 	Drop
 	Index [][2]int `json:"index"`
+	Part  *[3]int  `json:"part"`
 }
 
 type exprJSON struct {
@@ -124,6 +125,9 @@ func (p *Plan) decodeLine(n int, line []byte) error {
 		p.Facts = append(p.Facts, Fact{Name: *l.Fact, Value: l.Value, From: l.From})
 	case l.Drop != nil:
 		l.Drop.Drop.Index = indexOf(l.Drop.Index)
+		if q := l.Drop.Part; q != nil {
+			l.Drop.Drop.Part = &Part{Axis: q[0], Start: q[1], Size: q[2]}
+		}
 		p.Drops = append(p.Drops, l.Drop.Drop)
 	case l.File != nil:
 		p.Files = append(p.Files, *l.File)

@@ -17,7 +17,7 @@ import (
 //
 //	{"plan":1,"sources":["ft"],"output":{"format":"pytorch","file":"model.safetensors"}}
 //	{"fact":"model","value":"pi0","from":"…"}
-//	{"drop":{"from":"ft","name":"…","reason":"…"}}
+//	{"drop":{"from":"ft","name":"…","index":[[axis,pos]],"part":[axis,start,size],"reason":"…"}}
 //	{"file":{"from":"ft","path":"…","to":"…"}}
 //	{"document":{"path":"config.json","content":"…"}}
 //	{"tensor":"…","dtype":"float32","shape":[…],"rule":"…","expr":{…}}
@@ -31,6 +31,9 @@ func Encode(p *Plan) ([]byte, error) {
 	for _, d := range p.Drops {
 		w.raw(`{"drop":{"from":`).value(d.From).raw(`,"name":`).value(d.Name)
 		w.index(d.Index)
+		if q := d.Part; q != nil {
+			w.raw(`,"part":[`).num(int64(q.Axis)).raw(",").num(int64(q.Start)).raw(",").num(int64(q.Size)).raw("]")
+		}
 		w.raw(`,"reason":`).value(d.Reason)
 		if d.Rule != "" {
 			w.raw(`,"rule":`).value(d.Rule)

@@ -162,9 +162,10 @@ func rearrangeShape(x *Rearrange, s tensor.Shape) (tensor.Shape, map[string]int,
 	if err != nil {
 		return nil, nil, err
 	}
-	sizes := map[string]int{}
-	for l, n := range x.Sizes {
-		if n < 1 || !contains(p.In.Labels(), l) {
+	sizes, labels := map[string]int{}, p.In.Labels()
+	for _, l := range sortedKeys(x.Sizes) {
+		n := x.Sizes[l]
+		if n < 1 || !contains(labels, l) {
 			return nil, nil, fmt.Errorf("pattern %q: size %s = %d", x.Pattern, l, n)
 		}
 		sizes[l] = n
@@ -172,5 +173,9 @@ func rearrangeShape(x *Rearrange, s tensor.Shape) (tensor.Shape, map[string]int,
 	if err := p.In.bind(s, sizes); err != nil {
 		return nil, nil, fmt.Errorf("pattern %q: %w", x.Pattern, err)
 	}
-	return p.Out.shape(sizes), sizes, nil
+	out, err := p.Out.shape(sizes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("pattern %q: %w", x.Pattern, err)
+	}
+	return out, sizes, nil
 }

@@ -10,8 +10,9 @@ import (
 // ledger accounts for every element of every source: each must be read by an
 // output or dropped for a stated reason, and not both.
 type ledger struct {
-	m     Manifests
-	pages map[page]*entry
+	m      Manifests
+	budget *budget
+	pages  map[page]*entry
 }
 
 type page struct{ from, name string }
@@ -22,7 +23,9 @@ type entry struct {
 	used, dropped []Piece
 }
 
-func newLedger(m Manifests) *ledger { return &ledger{m: m, pages: map[page]*entry{}} }
+func newLedger(m Manifests) *ledger {
+	return &ledger{m: m, budget: newBudget(), pages: map[page]*entry{}}
+}
 
 func (l *ledger) page(from, name string) *entry {
 	k := page{from, name}
@@ -41,6 +44,9 @@ func (l *ledger) read(ps []Piece) error {
 		if p.Leaf == nil {
 			continue
 		}
+		if err := spend(&l.budget.kept, 1+2*len(p.Leaf.Terms)); err != nil {
+			return err
+		}
 		e := l.page(p.Leaf.Source.From, p.Leaf.Source.Name)
 		e.used = append(e.used, Piece{Dims: p.Dims, Src: p.Src})
 		for _, t := range p.Leaf.Terms {
@@ -55,8 +61,16 @@ func (l *ledger) read(ps []Piece) error {
 }
 
 func (l *ledger) drop(d *Drop) error {
-	s := &Source{From: d.From, Name: d.Name, Index: d.Index}
-	return l.record(s, func(e *entry, q Piece) { e.dropped = append(e.dropped, q) })
+	p, err := d.piece(l.m)
+	if err != nil {
+		return err
+	}
+	if err := spend(&l.budget.kept, 1); err != nil {
+		return err
+	}
+	e := l.page(d.From, d.Name)
+	e.dropped = append(e.dropped, p)
+	return nil
 }
 
 func (l *ledger) record(s *Source, add func(*entry, Piece)) error {
@@ -74,11 +88,9 @@ type balance struct {
 	where               string // an example of what is unused, for people
 }
 
-const maxCells = 1 << 22
-
 // balance counts the elements of a tensor of shape s that nothing uses, and
 // those that are both used and dropped.
-func (e *entry) balance(s tensor.Shape) (balance, error) {
+func (e *entry) balance(s tensor.Shape, left *budget) (balance, error) {
 	b := balance{total: s.Elements()}
 	if b.total == 0 {
 		return b, nil
@@ -87,14 +99,14 @@ func (e *entry) balance(s tensor.Shape) (balance, error) {
 	boxes := make([][]box, 2)
 	for i, ps := range [][]Piece{e.used, e.dropped} {
 		for _, p := range ps {
-			bs, err := boxesOf(p, atoms)
+			bs, err := boxesOf(p, atoms, left)
 			if err != nil {
 				return b, err
 			}
 			boxes[i] = append(boxes[i], bs...)
 		}
 	}
-	return b, b.count(atoms, boxes)
+	return b, b.count(atoms, boxes, left)
 }
 
 // atoms factorises each axis of s so finely that every piece is a union of
@@ -141,13 +153,13 @@ func (e *entry) atoms(s tensor.Shape) []atom {
 type box []span
 type span struct{ lo, hi int }
 
-func boxesOf(p Piece, atoms []atom) ([]box, error) {
+func boxesOf(p Piece, atoms []atom, left *budget) ([]box, error) {
 	// Swap the sides: restride works on Dst.
 	q := Piece{Dst: p.Src}
 	for _, d := range p.Dims {
 		q.Dims = append(q.Dims, Dim{Size: d.Size, Dst: d.Src})
 	}
-	rs, err := restride([]Piece{q}, atoms)
+	rs, err := restride([]Piece{q}, atoms, left)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +195,7 @@ func boxesOf(p Piece, atoms []atom) ([]box, error) {
 }
 
 // count marks the cells of the grid that the boxes' borders make.
-func (b *balance) count(atoms []atom, boxes [][]box) error {
+func (b *balance) count(atoms []atom, boxes [][]box, left *budget) error {
 	cuts := make([][]int, len(atoms))
 	cells := 1
 	for i, a := range atoms {
@@ -202,10 +214,15 @@ func (b *balance) count(atoms []atom, boxes [][]box) error {
 			return errTooFine
 		}
 	}
+	if err := spend(&left.marks, cells); err != nil {
+		return err
+	}
 	state := make([]uint8, cells)
 	for bit, bs := range boxes {
 		for _, x := range bs {
-			mark(state, cuts, x, uint8(1)<<bit)
+			if err := mark(state, cuts, x, uint8(1)<<bit, left); err != nil {
+				return err
+			}
 		}
 	}
 	pos := make([]int, len(atoms))
@@ -233,20 +250,28 @@ func (b *balance) count(atoms []atom, boxes [][]box) error {
 	return nil
 }
 
-func mark(state []uint8, cuts [][]int, x box, bit uint8) {
-	cells := []int{0}
+// mark sets a bit in every cell of a box.
+func mark(state []uint8, cuts [][]int, x box, bit uint8, left *budget) error {
+	n := 1
+	spans := make(box, len(cuts))
 	for i, c := range cuts {
-		lo, hi := sort.SearchInts(c, x[i].lo), sort.SearchInts(c, x[i].hi)
-		next := make([]int, 0, len(cells)*(hi-lo))
-		for _, base := range cells {
-			for k := lo; k < hi; k++ {
-				next = append(next, base*(len(c)-1)+k)
-			}
-		}
-		cells = next
+		spans[i] = span{sort.SearchInts(c, x[i].lo), sort.SearchInts(c, x[i].hi)}
+		n *= spans[i].hi - spans[i].lo
 	}
-	for _, k := range cells {
-		state[k] |= bit
+	if err := spend(&left.marks, n); err != nil || n == 0 {
+		return err
+	}
+	markFrom(state, cuts, spans, 0, 0, bit)
+	return nil
+}
+
+func markFrom(state []uint8, cuts [][]int, spans box, axis, cell int, bit uint8) {
+	if axis == len(cuts) {
+		state[cell] |= bit
+		return
+	}
+	for k := spans[axis].lo; k < spans[axis].hi; k++ {
+		markFrom(state, cuts, spans, axis+1, cell*(len(cuts[axis])-1)+k, bit)
 	}
 }
 

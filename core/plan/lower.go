@@ -59,12 +59,11 @@ func (p *Piece) Elements() int {
 	return n
 }
 
-// maxPieces bounds how finely one expression may be cut.
-const maxPieces = 1 << 14
-
 // Lower returns the pieces of x. x must have passed Infer.
-func Lower(x Expr, m Manifests) ([]Piece, error) {
-	_, ps, err := lower(x, m, 0)
+func Lower(x Expr, m Manifests) ([]Piece, error) { return lowerWithin(x, m, newBudget()) }
+
+func lowerWithin(x Expr, m Manifests, b *budget) ([]Piece, error) {
+	_, ps, err := lower(x, m, 0, b)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +73,7 @@ func Lower(x Expr, m Manifests) ([]Piece, error) {
 	return ps, nil
 }
 
-func lower(x Expr, m Manifests, depth int) (tensor.Shape, []Piece, error) {
+func lower(x Expr, m Manifests, depth int, b *budget) (tensor.Shape, []Piece, error) {
 	if depth > maxDepth {
 		return nil, nil, fmt.Errorf("expression is nested deeper than %d", maxDepth)
 	}
@@ -90,13 +89,13 @@ func lower(x Expr, m Manifests, depth int) (tensor.Shape, []Piece, error) {
 		}
 		return x.Shape, []Piece{p}, nil
 	case *Rearrange:
-		return lowerRearrange(x, m, depth)
+		return lowerRearrange(x, m, depth, b)
 	case *Concat:
-		return lowerConcat(x, m, depth)
+		return lowerConcat(x, m, depth, b)
 	case *Slice:
-		return lowerSlice(x, m, depth)
+		return lowerSlice(x, m, depth, b)
 	case *Affine:
-		s, ps, err := lower(x.X, m, depth+1)
+		s, ps, err := lower(x.X, m, depth+1, b)
 		for i := range ps {
 			ps[i].Steps = append(append([]Step{}, ps[i].Steps...), x.steps()...)
 		}
@@ -145,8 +144,8 @@ func lowerSource(s *Source, terms []Term, m Manifests) (tensor.Shape, []Piece, e
 	return out, []Piece{p}, nil
 }
 
-func lowerRearrange(x *Rearrange, m Manifests, depth int) (tensor.Shape, []Piece, error) {
-	s, ps, err := lower(x.X, m, depth+1)
+func lowerRearrange(x *Rearrange, m Manifests, depth int, b *budget) (tensor.Shape, []Piece, error) {
+	s, ps, err := lower(x.X, m, depth+1, b)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -168,11 +167,11 @@ func lowerRearrange(x *Rearrange, m Manifests, depth int) (tensor.Shape, []Piece
 	for _, l := range pat.In.Labels() {
 		atoms = append(atoms, atom{size: sizes[l], to: strideOf[l]})
 	}
-	ps, err = restride(ps, atoms)
+	ps, err = restride(ps, atoms, b)
 	return out, ps, err
 }
 
-func lowerConcat(x *Concat, m Manifests, depth int) (tensor.Shape, []Piece, error) {
+func lowerConcat(x *Concat, m Manifests, depth int, b *budget) (tensor.Shape, []Piece, error) {
 	out, err := infer(x, m, depth)
 	if err != nil {
 		return nil, nil, err
@@ -180,11 +179,11 @@ func lowerConcat(x *Concat, m Manifests, depth int) (tensor.Shape, []Piece, erro
 	var all []Piece
 	start, strides := 0, out.Strides()
 	for _, y := range x.Xs {
-		s, ps, err := lower(y, m, depth+1)
+		s, ps, err := lower(y, m, depth+1, b)
 		if err != nil {
 			return nil, nil, err
 		}
-		ps, err = restride(ps, axesOf(s, strides))
+		ps, err = restride(ps, axesOf(s, strides), b)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -200,21 +199,21 @@ func lowerConcat(x *Concat, m Manifests, depth int) (tensor.Shape, []Piece, erro
 	return out, all, nil
 }
 
-func lowerSlice(x *Slice, m Manifests, depth int) (tensor.Shape, []Piece, error) {
-	s, ps, err := lower(x.X, m, depth+1)
+func lowerSlice(x *Slice, m Manifests, depth int, b *budget) (tensor.Shape, []Piece, error) {
+	s, ps, err := lower(x.X, m, depth+1, b)
 	if err != nil {
 		return nil, nil, err
 	}
 	out := append(tensor.Shape{}, s...)
 	out[x.Axis] = x.Size
 	old := s.Strides()
-	ps, err = restride(ps, axesOf(s, old)) // each dim within one axis
+	ps, err = restride(ps, axesOf(s, old), b) // each dim within one axis
 	if err != nil {
 		return nil, nil, err
 	}
 	var cut []Piece
 	for _, p := range ps {
-		c := clipper{stride: old[x.Axis], size: s[x.Axis], lo: x.Start, hi: x.Start + x.Size, out: &cut}
+		c := clipper{stride: old[x.Axis], size: s[x.Axis], lo: x.Start, hi: x.Start + x.Size, out: &cut, b: b}
 		if err := c.clip(p); err != nil {
 			return nil, nil, err
 		}
@@ -222,7 +221,7 @@ func lowerSlice(x *Slice, m Manifests, depth int) (tensor.Shape, []Piece, error)
 	for i := range cut {
 		cut[i].Dst -= x.Start * old[x.Axis]
 	}
-	cut, err = restride(cut, axesOf(s, out.Strides()))
+	cut, err = restride(cut, axesOf(s, out.Strides()), b)
 	return out, cut, err
 }
 

@@ -274,7 +274,7 @@ func checkLedger(t *testing.T, seed uint64, p *Plan, m Manifests, positions []in
 		t.Fatal(err)
 	}
 	s := m["s"].Lookup(name).Shape
-	b, err := l.page("s", name).balance(s)
+	b, err := l.page("s", name).balance(s, newBudget())
 	if err == errTooFine {
 		return // refused, never guessed
 	}

@@ -38,15 +38,6 @@ type Tensor struct {
 	Expr  Expr
 }
 
-// Drop names source elements that are left out on purpose.
-type Drop struct {
-	From   string `json:"from"`
-	Name   string `json:"name"`
-	Index  []At   `json:"-"` // empty: the whole tensor
-	Reason string `json:"reason"`
-	Rule   string `json:"rule,omitempty"`
-}
-
 // File is a side file to copy byte for byte, from a source or the template.
 type File struct {
 	From string `json:"from"` // name of the source, or "template"
@@ -79,7 +70,10 @@ func (p *Plan) Sort() {
 		if a.Name != b.Name {
 			return a.Name < b.Name
 		}
-		return lessIndex(a.Index, b.Index)
+		if lessIndex(a.Index, b.Index) || lessIndex(b.Index, a.Index) {
+			return lessIndex(a.Index, b.Index)
+		}
+		return lessPart(a.Part, b.Part)
 	})
 	sort.SliceStable(p.Files, func(i, j int) bool { return p.Files[i].To < p.Files[j].To })
 	sort.SliceStable(p.Documents, func(i, j int) bool { return p.Documents[i].Path < p.Documents[j].Path })

@@ -54,16 +54,36 @@ func String(x Expr) string {
 }
 
 // String prints the name, quoted, and the index by axis: "…/w"[17, :, 0].
-func (s *Source) String() string {
-	out := strconv.Quote(s.Name)
-	if len(s.Index) == 0 {
+func (s *Source) String() string { return indexed(s.Name, s.Index, nil) }
+
+// indexed prints a name with what is fixed of its axes. An index that Check
+// would refuse is printed as it stands.
+func indexed(name string, index []At, part *Part) string {
+	out := strconv.Quote(name)
+	if len(index) == 0 && part == nil {
 		return out
 	}
-	axes := make([]string, s.Index[len(s.Index)-1].Axis+1)
+	n, last := 0, -1
+	for _, at := range index {
+		if at.Axis <= last || at.Axis >= maxAxes {
+			return fmt.Sprintf("%s%v", out, index)
+		}
+		n, last = at.Axis+1, at.Axis
+	}
+	if part != nil {
+		if part.Axis < 0 || part.Axis >= maxAxes {
+			return fmt.Sprintf("%s%v%v", out, index, *part)
+		}
+		n = max(n, part.Axis+1)
+	}
+	axes := make([]string, n)
 	for i := range axes {
 		axes[i] = ":"
 	}
-	for _, at := range s.Index {
+	if part != nil {
+		axes[part.Axis] = fmt.Sprintf("%d:%d", part.Start, part.Start+part.Size)
+	}
+	for _, at := range index {
 		axes[at.Axis] = strconv.Itoa(at.Pos)
 	}
 	return out + "[" + strings.Join(axes, ", ") + "]"

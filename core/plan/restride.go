@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"errors"
-	"sort"
-)
+import "sort"
 
 // atom is one factor of a flat index space, outermost first: a coordinate of
 // the given size whose stride is to be changed to the value of to.
@@ -12,13 +9,11 @@ type atom struct {
 	from     int // filled in by restride
 }
 
-var errTooFine = errors.New("the expression cuts its sources too finely")
-
 // restride moves pieces from one flat index space into another. The atoms
 // factorise the space that Dst counts in; afterwards Dst counts in the space
 // where each atom has its new stride. A piece that crosses an atom's border is
 // cut there.
-func restride(ps []Piece, atoms []atom) ([]Piece, error) {
+func restride(ps []Piece, atoms []atom, b *budget) ([]Piece, error) {
 	as := make([]atom, 0, len(atoms))
 	n := 1
 	for i := len(atoms) - 1; i >= 0; i-- {
@@ -34,16 +29,19 @@ func restride(ps []Piece, atoms []atom) ([]Piece, error) {
 	}
 	var out []Piece
 	for _, p := range ps {
-		if err := restrideOne(p, as, &out); err != nil {
+		if err := restrideOne(p, as, &out, b); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func restrideOne(p Piece, as []atom, out *[]Piece) error {
+func restrideOne(p Piece, as []atom, out *[]Piece, b *budget) error {
 	if len(*out) >= maxPieces {
 		return errTooFine
+	}
+	if err := spend(&b.work, 1); err != nil {
+		return err
 	}
 	dims, owner := splitDims(p, as)
 	for ai, a := range as {
@@ -54,7 +52,7 @@ func restrideOne(p Piece, as []atom, out *[]Piece) error {
 				continue
 			}
 			if d.Dst%a.from != 0 { // steps across the atom's grid
-				return cut(p, dims, k, d.Size, as, out)
+				return cut(p, dims, k, d.Size, as, out, b)
 			}
 			top += d.Dst / a.from * (d.Size - 1)
 			if widest < 0 || d.Dst > dims[widest].Dst {
@@ -62,7 +60,7 @@ func restrideOne(p Piece, as []atom, out *[]Piece) error {
 			}
 		}
 		if top >= a.size {
-			return cutAtBorder(p, dims, widest, a, as, out)
+			return cutAtBorder(p, dims, widest, a, as, out, b)
 		}
 	}
 	q := p
@@ -101,9 +99,9 @@ func splitDims(p Piece, as []atom) (dims []Dim, owner []int) {
 }
 
 // cut fixes dims[k] at each of its first n positions, one piece for each.
-func cut(p Piece, dims []Dim, k, n int, as []atom, out *[]Piece) error {
+func cut(p Piece, dims []Dim, k, n int, as []atom, out *[]Piece, b *budget) error {
 	for i := range n {
-		if err := restrideOne(part(p, dims, k, i, 1), as, out); err != nil {
+		if err := restrideOne(part(p, dims, k, i, 1), as, out, b); err != nil {
 			return err
 		}
 	}
@@ -112,7 +110,7 @@ func cut(p Piece, dims []Dim, k, n int, as []atom, out *[]Piece) error {
 
 // cutAtBorder cuts dims[k], the widest in atom a, where the piece leaves a:
 // the part that stays inside, the positions that straddle, and the rest.
-func cutAtBorder(p Piece, dims []Dim, k int, a atom, as []atom, out *[]Piece) error {
+func cutAtBorder(p Piece, dims []Dim, k int, a atom, as []atom, out *[]Piece, b *budget) error {
 	d := dims[k]
 	step := d.Dst / a.from
 	c := p.Dst / a.from % a.size
@@ -131,17 +129,17 @@ func cutAtBorder(p Piece, dims []Dim, k int, a atom, as []atom, out *[]Piece) er
 		return errTooFine
 	}
 	if inside > 0 {
-		if err := restrideOne(part(p, dims, k, 0, inside), as, out); err != nil {
+		if err := restrideOne(part(p, dims, k, 0, inside), as, out, b); err != nil {
 			return err
 		}
 	}
 	for i := inside; i < begins; i++ {
-		if err := restrideOne(part(p, dims, k, i, 1), as, out); err != nil {
+		if err := restrideOne(part(p, dims, k, i, 1), as, out, b); err != nil {
 			return err
 		}
 	}
 	if begins < d.Size {
-		return restrideOne(part(p, dims, k, begins, d.Size-begins), as, out)
+		return restrideOne(part(p, dims, k, begins, d.Size-begins), as, out, b)
 	}
 	return nil
 }
@@ -161,11 +159,15 @@ func part(p Piece, dims []Dim, k, i, n int) Piece {
 type clipper struct {
 	stride, size, lo, hi int
 	out                  *[]Piece
+	b                    *budget
 }
 
 func (c *clipper) clip(p Piece) error {
 	if len(*c.out) >= maxPieces {
 		return errTooFine
+	}
+	if err := spend(&c.b.work, 1); err != nil {
+		return err
 	}
 	pos := p.Dst / c.stride % c.size
 	widest, extent := -1, 0
