@@ -28,7 +28,7 @@ func (f *File) DecodeOutput(o *Output, schema Schema) (Decoded, diag.List) {
 func (f *File) decode(b *hcl.Block, each *instance, own *hcl.BodySchema, schema Schema) (Decoded, diag.List) {
 	d := &decoder{l: f.l, scope: scope{each: each}}
 	args := d.body(b.Body, own, schema, b.DefRange, header(b), "")
-	return Decoded{Args: args, Rows: d.rows.String(), Unknown: d.unknown}, f.l.faults.take(f.l.files)
+	return Decoded{Args: args, Rows: d.rows.String(), Unknown: d.unknown, Sensitive: d.sensitive}, f.l.faults.take(f.l.files)
 }
 
 // decoder opens one body.
@@ -37,6 +37,8 @@ type decoder struct {
 	scope   scope
 	rows    strings.Builder
 	unknown []string
+
+	sensitive []string
 }
 
 // body opens a body that has, beside what the schema says, arguments and
@@ -133,6 +135,9 @@ func (d *decoder) attribute(a Attribute, attr *hcl.Attribute, at hcl.Range, what
 		if value, ok = d.pathValue(a, attr, v, value); !ok {
 			return
 		}
+	}
+	if v.ContainsMarked() {
+		d.sensitive = append(d.sensitive, prefix+a.Name)
 	}
 	out[a.Name] = value
 }

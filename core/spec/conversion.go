@@ -2,7 +2,9 @@ package spec
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -259,17 +261,31 @@ func (l *loader) output(b *hcl.Block, conversion string, inst *instance) *Output
 	return o
 }
 
-// distinctOutputs refuses two conversions that write to one place.
+// distinctOutputs refuses two conversions that write to one place, or one into
+// the output of another: an output is published whole, and nothing is added
+// to it later.
 func (l *loader) distinctOutputs(f *File) {
-	seen := map[string]string{}
+	var before []*Conversion
 	for _, c := range f.Conversions {
-		if c.Output == nil || c.Output.Path == "" || c.Output.Unknown {
+		if c.Output == nil || c.Output.Path == "" {
 			continue
 		}
-		if first, ok := seen[c.Output.Path]; ok {
-			l.faults.errorf(c.Output.block.DefRange, codeDuplicate, "Two conversions, one output", "Conversion %q writes to the path of conversion %q. Each needs a path of its own.", c.Name, first)
-			continue
+		for _, b := range before {
+			switch at, a, o := c.Output.block.DefRange, c.Output.Path, b.Output.Path; {
+			case a == o:
+				l.faults.errorf(at, codeDuplicate, "Two conversions, one output", "Conversion %q writes to the path of conversion %q. Each needs a path of its own.", c.Name, b.Name)
+			case inside(a, o) || inside(o, a):
+				l.faults.errorf(at, codeDuplicate, "One output inside another", "The outputs of conversions %q and %q lie one inside the other. Each needs a directory of its own.", c.Name, b.Name)
+			default:
+				continue
+			}
+			break
 		}
-		seen[c.Output.Path] = c.Name
+		before = append(before, c)
 	}
+}
+
+// inside reports whether path a is below path b.
+func inside(a, b string) bool {
+	return strings.HasPrefix(a, strings.TrimSuffix(b, string(filepath.Separator))+string(filepath.Separator))
 }

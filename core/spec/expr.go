@@ -78,9 +78,6 @@ func (l *loader) eval(e hcl.Expression, s scope) (v cty.Value, ok bool) {
 		l.evalFaults(diags)
 		return cty.DynamicVal, false
 	}
-	if v.Type() == cty.Number {
-		l.meter.charge(v)
-	}
 	return v, true
 }
 

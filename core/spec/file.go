@@ -9,7 +9,8 @@ import (
 	"github.com/loraconv/loraconv/core/glob"
 )
 
-// File is a spec: one file, or all *.lc.hcl files of a directory.
+// File is a spec: one file, or all *.lc.hcl files of a directory. Its methods
+// are for one goroutine at a time.
 type File struct {
 	Path  string   // as it was named
 	Dir   string   // the directory that relative paths start from
@@ -71,10 +72,10 @@ type Drop struct {
 
 // Conversion turns sources into one output.
 type Conversion struct {
-	Name     string // the label; with for_each `name["key"]`
-	Method   string // "merge", "base", "adapter", or "" when not given
-	DType    string // "float32", "bfloat16", "float16", "mixed", "source", or ""
-	Source   *Source
+	Name     string  // the label; with for_each `name["key"]`
+	Method   string  // "merge", "base", "adapter", or "" when not given
+	DType    string  // "float32", "bfloat16", "float16", "mixed", "source", or ""
+	Source   *Source // nil when it depends on a variable without a value
 	Adapters []Adapter
 	Rules    []Rule
 	Compute  Compute
@@ -89,7 +90,7 @@ type Conversion struct {
 
 // Adapter is one element of a conversion's adapters.
 type Adapter struct {
-	Source *Source
+	Source *Source // nil when it depends on a variable without a value
 	Weight float64 // 1 unless the spec says otherwise
 	Range  diag.Range
 }

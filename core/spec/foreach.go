@@ -57,10 +57,7 @@ func (l *loader) forEach(a *hcl.Attribute) ([]*instance, bool) {
 	}
 	out := []*instance{}
 	for it := v.ElementIterator(); it.Next(); {
-		k, e := it.Element()
-		if isSet {
-			k = e
-		}
+		k, e := it.Element() // in a set, both are the element
 		if k.IsMarked() || e.IsMarked() && isSet {
 			l.faults.errorf(a.Expr.Range(), codeForEach, "Invalid for_each", "Its keys become names that are printed, so they cannot come from a sensitive value.")
 			return nil, false

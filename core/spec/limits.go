@@ -43,7 +43,7 @@ type limit struct {
 func (l *limit) summary(what string) string {
 	switch l.code {
 	case codeSyntax:
-		return what + " is not a text"
+		return what + " has a byte that is none of text"
 	case codeTooLarge:
 		return what + " is too large"
 	}
@@ -61,7 +61,7 @@ func scan(src []byte, filename string, start hcl.Pos, lex lexer) *limit {
 		return &limit{whole, codeTooLarge, sizeText(len(src))}
 	}
 	if i := firstInvalid(src); i >= 0 {
-		return &limit{whole, codeSyntax, notText(i)}
+		return &limit{rangeOf(src, i, whole), codeSyntax, notText(i)}
 	}
 	if roughTokens(src) > maxTokens {
 		return &limit{whole, codeTooLarge, manyTokens}
@@ -78,6 +78,19 @@ func sizeText(n int) string {
 
 func notText(at int) string {
 	return "Byte " + itoa(int64(at)) + " is a control character or begins no UTF-8 character. A spec is text in UTF-8."
+}
+
+// rangeOf is the place of the byte at an offset, given that of the first.
+func rangeOf(src []byte, at int, first hcl.Range) hcl.Range {
+	p := first.Start
+	p.Byte += at
+	if n := bytes.Count(src[:at], []byte("\n")); n > 0 {
+		p.Line, p.Column = p.Line+n, 1
+	}
+	p.Column += utf8.RuneCount(src[bytes.LastIndexByte(src[:at], '\n')+1 : at])
+	end := p
+	end.Byte, end.Column = end.Byte+1, end.Column+1
+	return hcl.Range{Filename: first.Filename, Start: p, End: end}
 }
 
 // firstInvalid is the offset of the first byte that is no part of a text in
@@ -254,7 +267,7 @@ func scanJSON(src []byte, filename string) *limit {
 		return &limit{here(), codeTooLarge, sizeText(len(src))}
 	}
 	if i := firstInvalid(src); i >= 0 {
-		return &limit{here(), codeSyntax, notText(i)}
+		return &limit{rangeOf(src, i, here()), codeSyntax, notText(i)}
 	}
 	if roughTokens(src) > maxTokens {
 		return &limit{here(), codeTooLarge, manyTokens}

@@ -140,8 +140,7 @@ func (l *loader) matching(pattern string) []string {
 			out = append(out, filepath.Join(l.dir, e.Name()))
 		}
 	}
-	sort.Strings(out)
-	return out
+	return out // ReadDir sorts by name
 }
 
 func (l *loader) unreadable(path string, err error) {

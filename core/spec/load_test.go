@@ -71,7 +71,7 @@ source "openpi" "base" {
   step   = 29999
 
   drop "optimizer" {
-    match  = ["opt_state/**", "step"]
+    match  = ["opt_state/**", "step", "head*/w"]
     reason = "not part of the model"
   }
 }
@@ -110,7 +110,7 @@ conversion "robot" {
     merge       = false
   }
   rule "head" {
-    match = ["**.weight"]
+    match = ["**.weight", "x.*"]
     dtype = "bfloat16"
   }
   compute {
@@ -137,7 +137,7 @@ func TestWhole(t *testing.T) {
 	if base.Plugin != "openpi" || base.Name != "base" || base.Path != filepath.Join(dir, "ckpt/x") || *base.Step != 29999 {
 		t.Errorf("base: %+v", base)
 	}
-	if d := base.Drops[0]; d.Name != "optimizer" || d.Globs.Match("opt_state/0/mu") == nil || d.Globs.Match("params") != nil || d.Reason != "not part of the model" {
+	if d := base.Drops[0]; d.Name != "optimizer" || d.Globs.Match("opt_state/0/mu") == nil || d.Globs.Match("params") != nil || d.Globs.Match("head.x/w/b") != nil || d.Globs.Match("head.x/w") == nil || d.Reason != "not part of the model" {
 		t.Errorf("drop: %+v", d)
 	}
 	if ft.Path != "/abs/pi0_libero" {
@@ -147,7 +147,7 @@ func TestWhole(t *testing.T) {
 	if c.Source != base || len(c.Adapters) != 2 || c.Adapters[0].Source != ft || c.Adapters[0].Weight != 1 || c.Adapters[1].Source != base || c.Adapters[1].Weight != -0.5 {
 		t.Errorf("references: %+v", c)
 	}
-	if c.Name != "robot" || c.Method != "merge" || c.DType != "mixed" || !c.FillMissing || c.NonFiniteGlobs.Match("model.norm.weight") == nil {
+	if c.Name != "robot" || c.Method != "merge" || c.DType != "mixed" || !c.FillMissing || c.NonFiniteGlobs.Match("model.norm.weight") == nil || c.NonFiniteGlobs.Match("model.norm.weight.x") != nil {
 		t.Errorf("conversion: %+v", c)
 	}
 	if c.Compute != (spec.Compute{Memory: 256 << 20, Workers: 3}) {
@@ -157,7 +157,7 @@ func TestWhole(t *testing.T) {
 	if !late.Matches("model.layers.12.w") || late.Matches("model.layers.2.w") || *late.Scale != 0.5 || *late.Merge || late.DType != "" {
 		t.Errorf("rule late: %+v", late)
 	}
-	if !head.Matches("a.b.weight") || head.Merge != nil || head.Scale != nil || head.DType != "bfloat16" {
+	if !head.Matches("a.b.weight") || !head.Matches("x.y/z") || head.Matches("x.y.z") || head.Merge != nil || head.Scale != nil || head.DType != "bfloat16" {
 		t.Errorf("rule head: %+v", head)
 	}
 	if c.Output.Format != "pytorch" || c.Output.Path != filepath.Join(dir, "out/robot") {
@@ -523,8 +523,11 @@ conversion "c" {
   output "pytorch" { path = var.s }
 }`, "v.hcl": "s = \"gs://hunter2\"\n"})
 	f, list := spec.Load(filepath.Join(dir, "s.hcl"), spec.Options{VarFiles: []string{filepath.Join(dir, "v.hcl")}})
-	_, more := f.DecodeSource(f.Sources[0], sourceSchema)
+	d, more := f.DecodeSource(f.Sources[0], sourceSchema)
 	list = append(list, more...)
+	if diff := cmp.Diff([]string{"config"}, d.Sensitive); diff != "" {
+		t.Errorf("sensitive arguments: %s", diff)
+	}
 	var b bytes.Buffer
 	_ = f.Render(&b, list, spec.RenderOptions{})
 	if got := codes(list); got != "error invalid-glob, error unknown-value, error invalid-regex, error invalid-expression, error invalid-value, error remote-path, error unknown-value, error wrong-type" {
@@ -540,7 +543,7 @@ conversion "c" {
 
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int64{
-		"1GiB": 1 << 30, "256MiB": 256 << 20, "4GB": 4e9, "134217728": 1 << 27, "1.5 GiB": 3 << 29, " 2kB ": 2000, "1B": 1,
+		"1GiB": 1 << 30, "256MiB": 256 << 20, "4GB": 4e9, "134217728": 1 << 27, "1.5 GiB": 3 << 29, " 2kB ": 2000, "1B": 1, "3MB": 3e6, "1KiB": 1024, "2TiB": 2 << 40, "1TB": 1e12, "1KB": 1000,
 		"": -1, "GiB": -1, "1gib": -1, "-1GiB": -1, "1e9": -1, "1.5": -1, "9999999TiB": -1, "1..5GiB": -1, "0x10": -1, "1_0": -1, "1/3GiB": -1,
 	} {
 		got, err := spec.ParseSize(text)

@@ -45,4 +45,7 @@ type Decoded struct {
 	// Unknown lists the arguments whose values depend on variables without a
 	// value, as dotted paths. It is empty unless Options.AllowUnset was set.
 	Unknown []string
+	// Sensitive lists the arguments whose values come from sensitive
+	// variables, as dotted paths: hand them to the plugin, print them nowhere.
+	Sensitive []string
 }
