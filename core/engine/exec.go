@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/loraconv/loraconv/core/store"
 )
 
 // executor runs the groups of a program.
@@ -253,7 +256,7 @@ func (r *groupRun) fill(i int, s *slab) error {
 		return ctxErr
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errors.New("its stream ended early")
+		err = fmt.Errorf("%w: its stream ends before the last element", store.ErrCorrupt)
 	}
 	return sourceFault(s.base.from, s.base.name, err)
 }
@@ -274,7 +277,7 @@ func (r *groupRun) end(i int) error {
 		return ctxErr
 	}
 	if err == nil {
-		err = errors.New("its stream goes on after the last element")
+		err = fmt.Errorf("%w: its stream goes on after the last element", store.ErrCorrupt)
 	}
 	return sourceFault(m.base.from, m.base.name, err)
 }

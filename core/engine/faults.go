@@ -14,14 +14,15 @@ import (
 
 // Codes of the diagnostics of this package.
 const (
-	CodeDamaged   = "source-damaged"   // a chunk cannot be read
-	CodeChanged   = "source-changed"   // a file is not the one that was opened
-	CodeMissing   = "missing-chunks"   // chunks that were never written
-	CodeNonFinite = "nonfinite"        // NaN or infinite values in a source or a result
-	CodeOverflow  = "overflow"         // values beyond the output's type
-	CodeWrite     = "write-failed"     // the output
-	CodeScratch   = "scratch-failed"   // the scratch file
-	CodeMemory    = "memory-too-small" // for one chunk
+	CodeUnreadable = "source-unreadable" // a chunk cannot be read
+	CodeCorrupt    = "source-corrupt"    // its bytes contradict the format
+	CodeChanged    = "source-changed"    // a file is not the one that was opened
+	CodeMissing    = "chunks-missing"    // chunks that were never written
+	CodeNonFinite  = "nonfinite"         // NaN or infinite values in a source or a result
+	CodeOverflow   = "overflow"          // values beyond the output's type
+	CodeWrite      = "write-failed"      // the output
+	CodeScratch    = "scratch-failed"    // the scratch file
+	CodeMemory     = "memory-too-small"  // for one chunk
 )
 
 // sourceFault says that a parameter of a source could not be read.
@@ -33,9 +34,12 @@ func sourceFault(from, name string, err error) error {
 	if errors.As(err, &d) {
 		return err
 	}
-	class, code, summary := diag.Source, CodeDamaged, "A source parameter cannot be read"
-	if errors.Is(err, store.ErrChanged) {
+	class, code, summary := diag.Source, CodeUnreadable, "A source parameter cannot be read"
+	switch {
+	case errors.Is(err, store.ErrChanged):
 		class, code, summary = diag.Changed, CodeChanged, "A source changed while it was read"
+	case errors.Is(err, store.ErrCorrupt):
+		code, summary = CodeCorrupt, "A source parameter is damaged"
 	}
 	d = diag.New(class, code, summary, "%s in source %q: %v", name, from, err)
 	d.Tensor = name
