@@ -1,0 +1,129 @@
+package receipt
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"sort"
+
+	"github.com/loraconv/loraconv/core/tensor"
+)
+
+// Names of the files that every output carries.
+const (
+	ManifestName   = "loraconv.manifest.json"
+	ProvenanceName = "loraconv.provenance.json"
+)
+
+// Schema is the version of the manifest.
+const Schema = 1
+
+// Manifest is loraconv.manifest.json. It holds no time, host, worker count or
+// absolute path.
+type Manifest struct {
+	Schema     int        `json:"schema"`
+	Conversion string     `json:"conversion"`
+	PlanDigest string     `json:"plan_sha256"`
+	Accounting Accounting `json:"accounting"`
+	Files      []File     `json:"files"`   // sorted by name; this manifest and the provenance are not among them
+	Tensors    []Tensor   `json:"tensors"` // sorted by name
+	Root       string     `json:"root"`    // SHA-256 over the sorted list of name NUL digest LF
+}
+
+// Accounting is where every parameter of the sources went. Read + Dropped is
+// SourceParameters, unless a parameter is used in part.
+type Accounting struct {
+	SourceParameters int       `json:"source_parameters"`
+	Read             int       `json:"read"`
+	Folded           int       `json:"folded"` // of Read: LoRA factors, which are in no output by themselves
+	Outputs          int       `json:"outputs"`
+	Merged           int       `json:"merged"` // outputs that LoRA changed
+	Dropped          []Dropped `json:"dropped"`
+}
+
+// Dropped is a parameter that was left out on purpose.
+type Dropped struct {
+	From   string `json:"from"`
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// File is one file of the output.
+type File struct {
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Tensor is one tensor of the output; its digest is over its bytes as stored.
+type Tensor struct {
+	Name      string       `json:"name"`
+	DType     tensor.DType `json:"dtype"`
+	Shape     tensor.Shape `json:"shape"`
+	File      string       `json:"file"`
+	Offset    int64        `json:"offset"` // from the start of the file
+	Bytes     int64        `json:"bytes"`
+	SHA256    string       `json:"sha256"`
+	NonFinite int64        `json:"nonfinite,omitempty"`
+	Rule      string       `json:"rule"`
+	Sources   []string     `json:"sources"`
+}
+
+// Encode sorts m, computes its root and writes it.
+func (m *Manifest) Encode() ([]byte, error) {
+	m.Schema = Schema
+	sort.Slice(m.Files, func(i, j int) bool { return m.Files[i].Name < m.Files[j].Name })
+	sort.Slice(m.Tensors, func(i, j int) bool { return m.Tensors[i].Name < m.Tensors[j].Name })
+	m.Root = m.root()
+	return encode(m)
+}
+
+func (m *Manifest) root() string {
+	h := sha256.New()
+	for _, f := range m.Files {
+		fmt.Fprintf(h, "%s\x00%s\n", f.Name, f.SHA256)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// maxManifest bounds what Decode reads, in bytes.
+const maxManifest = 256 << 20
+
+// Decode reads a manifest. Only what Encode writes is taken, byte for byte.
+func Decode(b []byte) (*Manifest, error) {
+	if len(b) > maxManifest {
+		return nil, fmt.Errorf("%d bytes, at most %d are read", len(b), maxManifest)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	m := new(Manifest)
+	if err := d.Decode(m); err != nil {
+		return nil, err
+	}
+	if m.Schema != Schema {
+		return nil, fmt.Errorf("schema %d, this loraconv reads %d", m.Schema, Schema)
+	}
+	root := m.Root
+	again, err := m.Encode()
+	if err != nil {
+		return nil, err
+	}
+	if root != m.Root {
+		return nil, fmt.Errorf("its root is %s, its files give %s", root, m.Root)
+	}
+	if !bytes.Equal(again, b) {
+		return nil, fmt.Errorf("it is not as loraconv writes it")
+	}
+	return m, nil
+}
