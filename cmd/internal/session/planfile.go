@@ -1,0 +1,159 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/spec"
+)
+
+// PlanFileVersion is the version of the envelope around plans.
+const PlanFileVersion = 1
+
+// PlanFile is what `loraconv plan -out` writes: an envelope around plans, one
+// for each conversion, with the paths and fingerprints that a plan itself does
+// not hold.
+type PlanFile struct {
+	Version     int          `json:"loraconv_plan_file"`
+	Conversions []PlannedRun `json:"conversions"`
+}
+
+// PlannedRun is one conversion of a plan file.
+type PlannedRun struct {
+	Name           string   `json:"name"`
+	Method         string   `json:"method,omitempty"`
+	Plugin         PluginID `json:"plugin"`
+	Sources        []Opened `json:"sources"`
+	Output         string   `json:"output"`
+	Memory         int64    `json:"memory"`
+	Workers        int      `json:"workers,omitempty"`
+	AllowNonFinite []string `json:"allow_nonfinite,omitempty"`
+	FillMissing    bool     `json:"fill_missing,omitempty"`
+	SpecDigest     string   `json:"spec_digest,omitempty"`
+	Digest         string   `json:"plan_digest"`
+	Plan           string   `json:"plan"` // canonical encoding
+}
+
+// WritePlanFile encodes prepared conversions.
+func WritePlanFile(ps []*Prepared) ([]byte, error) {
+	f := PlanFile{Version: PlanFileVersion}
+	for _, p := range ps {
+		b, err := plan.Encode(p.Plan)
+		if err != nil {
+			return nil, err
+		}
+		f.Conversions = append(f.Conversions, PlannedRun{
+			Name: p.Name, Method: p.Method, Plugin: p.Plugin, Sources: p.Sources, Output: p.Output,
+			Memory: p.Compute.Memory, Workers: p.Compute.Workers, AllowNonFinite: p.AllowNonFinite,
+			FillMissing: p.FillMissing, SpecDigest: p.SpecDigest, Digest: p.Digest, Plan: string(b),
+		})
+	}
+	b, err := json.MarshalIndent(f, "", " ")
+	return append(b, '\n'), err
+}
+
+// maxPlanFile is the largest plan file that is read, in bytes.
+const maxPlanFile = 256 << 20
+
+// IsPlanFile reports whether the file at path begins like a plan file.
+func IsPlanFile(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 64)
+	n, _ := f.Read(head)
+	return bytes.HasPrefix(bytes.TrimLeft(head[:n], " \n\t{"), []byte(`"loraconv_plan_file"`))
+}
+
+// ParsePlanFile reads a plan file's bytes. Nothing in it is believed before
+// the sources have been opened and the plans checked again.
+func ParsePlanFile(b []byte) (*PlanFile, error) {
+	if len(b) > maxPlanFile {
+		return nil, fmt.Errorf("plan file of %d bytes, at most %d are read", len(b), maxPlanFile)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	f := new(PlanFile)
+	if err := d.Decode(f); err != nil {
+		return nil, fmt.Errorf("plan file: %w", err)
+	}
+	if d.More() {
+		return nil, fmt.Errorf("plan file: bytes follow its end")
+	}
+	if f.Version != PlanFileVersion {
+		return nil, fmt.Errorf("plan file of version %d, this loraconv reads %d", f.Version, PlanFileVersion)
+	}
+	return f, nil
+}
+
+// LoadPlanFile opens the sources that a plan file names, checks that they are
+// the ones that were planned, and checks the plans again.
+func (s *Session) LoadPlanFile(ctx context.Context, path string) ([]*Prepared, diag.List) {
+	var ds diag.List
+	b, err := os.ReadFile(path)
+	if err != nil {
+		ds.Errorf(diag.Usage, "plan-file", "A plan file cannot be read", "%v", err)
+		return nil, ds
+	}
+	f, err := ParsePlanFile(b)
+	if err != nil {
+		ds.Errorf(diag.Usage, "plan-file", "A plan file cannot be read", "%s: %v", path, err)
+		return nil, ds
+	}
+	var out []*Prepared
+	for i := range f.Conversions {
+		p, d := s.reopen(ctx, &f.Conversions[i])
+		ds.Append(d)
+		if p != nil {
+			out = append(out, p)
+		}
+	}
+	return out, ds
+}
+
+func (s *Session) reopen(ctx context.Context, r *PlannedRun) (*Prepared, diag.List) {
+	var ds diag.List
+	p, err := plan.Decode([]byte(r.Plan))
+	if err != nil {
+		ds.Errorf(diag.Usage, "plan-file", "A plan file holds a plan that cannot be read", "conversion %q: %v", r.Name, err)
+		return nil, ds
+	}
+	if digest, err := plan.Digest(p); err != nil || digest != r.Digest {
+		ds.Errorf(diag.Usage, "plan-file", "A plan file contradicts itself", "conversion %q: the plan's digest is %s, the file says %s", r.Name, digest, r.Digest)
+		return nil, ds
+	}
+	if len(r.Sources) != len(p.Sources) {
+		ds.Errorf(diag.Usage, "plan-file", "A plan file contradicts itself", "conversion %q: %d sources in the plan, %d in the file", r.Name, len(p.Sources), len(r.Sources))
+		return nil, ds
+	}
+	m := plan.Manifests{}
+	for i := range r.Sources {
+		want := &r.Sources[i]
+		o, err := openSource(ctx, want.Path, want.Step, []string{want.Tree})
+		if err != nil {
+			ds.Add(sourceFault(err, &spec.Source{Name: want.Name}))
+			return nil, ds
+		}
+		if o.Fingerprint != want.Fingerprint || o.Root != want.Root {
+			ds.Errorf(diag.Changed, "source-changed", "A source is not the one that was planned", "source %q at %s: its fingerprint is %s, the plan was made for %s at %s; plan again", want.Name, o.Root, o.Fingerprint, want.Fingerprint, want.Root)
+			return nil, ds
+		}
+		want.Manifest = o.Manifest
+		m[want.Name] = o.Manifest
+	}
+	ds.Append(plan.Check(p, m))
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	return &Prepared{
+		Name: r.Name, Method: r.Method, Plugin: r.Plugin, Plan: p, Digest: r.Digest, Manifests: m, Sources: r.Sources, Output: r.Output,
+		Compute: spec.Compute{Memory: r.Memory, Workers: r.Workers}, AllowNonFinite: r.AllowNonFinite, FillMissing: r.FillMissing, SpecDigest: r.SpecDigest,
+	}, ds
+}

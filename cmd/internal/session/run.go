@@ -1,0 +1,344 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/receipt"
+	"github.com/loraconv/loraconv/core/store"
+	"github.com/loraconv/loraconv/core/store/safetensors"
+	"github.com/loraconv/loraconv/sdk"
+)
+
+// DefaultMemory is the peak resident memory of all processes together, in
+// bytes, where the spec says nothing; MinMemory is the least that is taken.
+const (
+	DefaultMemory = 1 << 30
+	MinMemory     = 128 << 20
+)
+
+// hostReserve is what the host process itself may have resident, in bytes.
+const hostReserve = 40 << 20
+
+// Result says what a run published.
+type Result struct {
+	Output    string
+	Files     int
+	Tensors   int
+	Bytes     int64
+	Merged    int
+	Unchanged bool // it was there already, complete and the same
+	Elapsed   time.Duration
+	PeakRSS   int64 // of the worker, bytes
+}
+
+// Run computes one prepared conversion and publishes it, complete or not at
+// all.
+func (s *Session) Run(ctx context.Context, p *Prepared) (*Result, error) {
+	started := time.Now()
+	r := &run{s: s, p: p, rec: newRecord(p, started)}
+	if err := r.refuse(); err != nil {
+		return nil, err
+	}
+	if same, err := r.alreadyThere(ctx); err != nil || same != nil {
+		return same, err
+	}
+	if err := r.layOut(); err != nil {
+		return nil, err
+	}
+	s.phase(p.Name, "layout")
+	stage, err := store.NewStage(r.output, store.StageOptions{Force: s.Force, Need: r.need()})
+	if err != nil {
+		return nil, outputFault(err, r.output)
+	}
+	r.stage = stage
+	if err := r.fill(ctx); err != nil {
+		if aerr := stage.Abort(); aerr != nil {
+			err = errors.Join(err, diag.New(diag.Output, "abort-failed", "The stage could not be removed", "%v", aerr))
+		}
+		return nil, err
+	}
+	s.phase(p.Name, "publish")
+	if err := stage.Publish(ctx); err != nil {
+		if !errors.Is(err, store.ErrUnsynced) {
+			err = errors.Join(err, stage.Abort())
+		}
+		return nil, outputFault(err, r.output)
+	}
+	res := &Result{
+		Output: r.output, Files: len(r.rec.manifest.Files), Tensors: len(p.Plan.Tensors), Bytes: r.layout.Size,
+		Merged: countMerges(p.Plan), Elapsed: time.Since(started), PeakRSS: r.peakRSS,
+	}
+	if s.Observer != nil {
+		s.Observer.Published(p.Name, res)
+	}
+	return res, nil
+}
+
+func (s *Session) phase(conversion, name string) {
+	if s.Observer != nil {
+		s.Observer.Phase(conversion, name)
+	}
+}
+
+func countMerges(p *plan.Plan) int {
+	n := 0
+	for _, t := range p.Tensors {
+		if plan.Merges(t.Expr) {
+			n++
+		}
+	}
+	return n
+}
+
+// run is the state of one Run.
+type run struct {
+	s       *Session
+	p       *Prepared
+	output  string // absolute
+	layout  *safetensors.Layout
+	stage   *store.Stage
+	rec     *record
+	peakRSS int64
+}
+
+// refuse stops what plan only warns of.
+func (r *run) refuse() error {
+	abs, err := filepath.Abs(r.p.Output)
+	if err != nil {
+		return outputFault(err, r.p.Output)
+	}
+	r.output = abs
+	if r.p.FillMissing {
+		return nil
+	}
+	for _, t := range r.p.Plan.Tensors {
+		var fault error
+		plan.Sources(t.Expr, func(src *plan.Source) {
+			if x, err := r.p.Manifests.Lookup(src); err == nil && x.Missing > 0 && fault == nil {
+				d := diag.New(diag.Source, "chunks-missing", "A parameter has chunks that were never written",
+					`%s: %d of %d chunks are absent; if their fill value is what is meant, say missing_chunks = "fill" in the conversion`, x.Name, x.Missing, x.Chunks)
+				d.Tensor = x.Name
+				fault = d
+			}
+		})
+		if fault != nil {
+			return fault
+		}
+	}
+	return nil
+}
+
+// layOut fixes where every tensor goes, from names, shapes and types alone.
+func (r *run) layOut() error {
+	if r.p.Plan.Output.MaxShard != 0 {
+		return diag.New(diag.Usage, "no-shards", "Shards are not supported yet", "output %q asks for shards of %d bytes", r.p.Plan.Output.Format, r.p.Plan.Output.MaxShard)
+	}
+	specs := make([]safetensors.Spec, len(r.p.Plan.Tensors))
+	for i, t := range r.p.Plan.Tensors {
+		specs[i] = safetensors.Spec{Name: t.Name, DType: t.DType, Shape: t.Shape}
+	}
+	l, err := safetensors.Plan(specs, map[string]string{"format": "pt"})
+	if err != nil {
+		return diag.New(diag.Keys, "layout", "The output cannot be laid out", "%v", err)
+	}
+	r.layout = l
+	return nil
+}
+
+// need is how many bytes the output takes, documents and side files included.
+func (r *run) need() int64 {
+	n := r.layout.Size + 1<<20 + int64(len(r.p.Plan.Tensors))*512
+	for _, d := range r.p.Plan.Documents {
+		n += int64(len(d.Content))
+	}
+	for _, f := range r.p.Plan.Files {
+		n += r.sideFileSize(f)
+	}
+	return n
+}
+
+func (r *run) sideFileSize(f plan.File) int64 {
+	for _, x := range r.p.Manifests[f.From].Files {
+		if x.Path == f.Path {
+			return x.Bytes
+		}
+	}
+	return 0
+}
+
+// fill writes everything into the stage.
+func (r *run) fill(ctx context.Context) error {
+	if err := r.header(); err != nil {
+		return err
+	}
+	if err := r.execute(ctx); err != nil {
+		return err
+	}
+	if err := r.sideFiles(ctx); err != nil {
+		return err
+	}
+	for _, d := range r.p.Plan.Documents {
+		if err := r.write(d.Path, []byte(d.Content)); err != nil {
+			return err
+		}
+	}
+	return r.receipts()
+}
+
+// header creates the weights file at its full size and writes its header.
+func (r *run) header() error {
+	name := r.p.Plan.Output.File
+	f, err := r.stage.CreateFile(name, r.layout.Size)
+	if err != nil {
+		return outputFault(err, name)
+	}
+	_, werr := f.WriteAt(r.layout.Header, 0)
+	if err := errors.Join(werr, f.Close()); err != nil {
+		return outputFault(err, name)
+	}
+	return nil
+}
+
+// execute hands plan and layout to the worker and follows its events.
+func (r *run) execute(ctx context.Context) error {
+	encoded, err := plan.Encode(r.p.Plan)
+	if err != nil {
+		return err
+	}
+	memory, workers := r.compute()
+	req := &sdk.ExecuteRequest{
+		Plan: encoded, Stage: r.stage.Dir(), Digests: []string{r.p.Plan.Output.File},
+		Memory: memory - hostReserve, Workers: workers,
+		AllowNonFinite: r.p.AllowNonFinite, FillMissing: r.p.FillMissing, SlowMillis: r.s.SlowMillis,
+	}
+	for _, o := range r.p.Sources {
+		req.Sources = append(req.Sources, sdk.ExecuteSource{Name: o.Name, Root: o.Root, Tree: o.Tree, Fingerprint: o.Fingerprint})
+	}
+	for _, t := range r.p.Plan.Tensors {
+		place, ok := r.layout.Offset(t.Name)
+		if !ok {
+			return diag.New(diag.Other, "layout", "A tensor has no place in the layout", "%q", t.Name)
+		}
+		req.Placements = append(req.Placements, sdk.Placement{File: r.p.Plan.Output.File, Offset: place})
+	}
+	proc, done, err := r.s.worker(ctx, r.p.Plugin)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := proc.Execute(ctx, req, r.event); err != nil {
+		return err
+	}
+	return r.rec.complete()
+}
+
+// compute is the budget: the command line before the spec.
+func (r *run) compute() (memory int64, workers int) {
+	memory, workers = r.p.Compute.Memory, r.p.Compute.Workers
+	if r.s.Memory > 0 {
+		memory = r.s.Memory
+	}
+	if memory == 0 {
+		memory = DefaultMemory
+	}
+	if r.s.Workers > 0 {
+		workers = r.s.Workers
+	}
+	return memory, workers
+}
+
+func (r *run) event(e sdk.Event) error {
+	switch {
+	case e.Phase != nil:
+		r.s.phase(r.p.Name, e.Phase.Name)
+	case e.Progress != nil:
+		if r.s.Observer != nil {
+			r.s.Observer.Progress(r.p.Name, *e.Progress)
+		}
+	case e.Tensor != nil:
+		return r.rec.tensor(e.Tensor)
+	case e.File != nil:
+		r.rec.file(e.File.File, e.File.Bytes, e.File.SHA256)
+	case e.Done != nil:
+		r.peakRSS = e.Done.PeakRSS
+	}
+	return nil
+}
+
+// sideFiles copies what the plan copies, byte for byte.
+func (r *run) sideFiles(ctx context.Context) error {
+	for _, f := range r.p.Plan.Files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		root := ""
+		for _, o := range r.p.Sources {
+			if o.Name == f.From {
+				root = o.Root
+			}
+		}
+		src, err := os.OpenRoot(root)
+		if err != nil {
+			return diag.New(diag.Source, "side-file", "A side file cannot be read", "%v", err)
+		}
+		sum, n, err := r.stage.CopyFile(f.To, src, f.Path)
+		src.Close()
+		if err != nil {
+			return outputFault(fmt.Errorf("copy %q: %w", f.Path, err), f.To)
+		}
+		r.rec.file(f.To, n, sum)
+	}
+	return nil
+}
+
+func (r *run) write(name string, data []byte) error {
+	if err := r.stage.WriteFile(name, data); err != nil {
+		return outputFault(err, name)
+	}
+	r.rec.bytes(name, data)
+	return nil
+}
+
+// receipts writes the manifest of the output and its provenance, last.
+func (r *run) receipts() error {
+	m, err := r.rec.encodeManifest(r.p, r.layout)
+	if err != nil {
+		return err
+	}
+	if err := r.stage.WriteFile(receipt.ManifestName, m); err != nil {
+		return outputFault(err, receipt.ManifestName)
+	}
+	prov, err := r.rec.encodeProvenance(r.s, r.p, m)
+	if err != nil {
+		return err
+	}
+	if err := r.stage.WriteFile(receipt.ProvenanceName, prov); err != nil {
+		return outputFault(err, receipt.ProvenanceName)
+	}
+	return nil
+}
+
+// outputFault turns an error of writing into a diagnostic.
+func outputFault(err error, name string) error {
+	if errors.Is(err, context.Canceled) || findDiagnostic(err) != nil {
+		return err
+	}
+	switch {
+	case errors.Is(err, store.ErrExists):
+		return diag.New(diag.Exists, "output-exists", "The output exists", "%s is there and is not what this conversion would write; remove it, or replace it with -force", name)
+	case errors.Is(err, store.ErrLocked):
+		return diag.New(diag.Exists, "output-locked", "Another run is writing this output", "%s: %v", name, err)
+	case errors.Is(err, store.ErrNoSpace):
+		return diag.New(diag.Output, "no-space", "There is no room for the output", "%s: %v", name, err)
+	case errors.Is(err, store.ErrUnsynced):
+		return diag.New(diag.Unsynced, "not-durable", "Published, but not known to be durable", "%s: %v; check the disk and run \"loraconv verify\"", name, err)
+	}
+	return diag.New(diag.Output, "output-failed", "The output could not be written", "%s: %v", name, err)
+}

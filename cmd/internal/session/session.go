@@ -1,0 +1,121 @@
+package session
+
+import (
+	"context"
+	"os"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/spec"
+	"github.com/loraconv/loraconv/sdk"
+)
+
+// Options is what the command line says.
+type Options struct {
+	Version  string // loraconv's own
+	Bundled  map[string]bool
+	Vars     map[string]string
+	VarFiles []string
+	Only     []string // globs over conversions
+	Except   []string
+	Force    bool
+	Memory   int64 // 0: as the spec says
+	Workers  int   // 0: as the spec says
+	Log      hclog.Logger
+	Observer Observer
+	Getenv   func(string) (string, bool)
+
+	// SlowMillis is handed to the worker; see sdk.ExecuteRequest.
+	SlowMillis int
+}
+
+// Observer is told what happens, in order, from one goroutine at a time.
+type Observer interface {
+	Phase(conversion, name string)
+	Progress(conversion string, p sdk.Progress)
+	Warning(conversion string, d *diag.Diagnostic)
+	Published(conversion string, r *Result)
+}
+
+// Session runs the conversions of one spec or plan file.
+type Session struct {
+	Options
+	File    *spec.File // nil when a plan file is run
+	plugins map[string]*plugin
+}
+
+// New makes a session. Close must be called.
+func New(o Options) *Session {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	if o.Getenv == nil {
+		o.Getenv = os.LookupEnv
+	}
+	return &Session{Options: o, plugins: map[string]*plugin{}}
+}
+
+// Close ends every plugin.
+func (s *Session) Close() {
+	for _, p := range s.plugins {
+		p.close()
+	}
+}
+
+// Load reads the spec and picks its conversions. allowUnset is for validate.
+func (s *Session) Load(path string, allowUnset bool) ([]*spec.Conversion, diag.List) {
+	f, ds := spec.Load(path, spec.Options{
+		Vars: s.Vars, VarFiles: s.VarFiles, Env: s.Getenv, AllowUnset: allowUnset, Version: s.Version,
+	})
+	s.File = f
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	picked, err := pick(f.Conversions, s.Only, s.Except)
+	if err != nil {
+		ds.Add(err)
+	} else if len(picked) == 0 {
+		ds.Errorf(diag.Usage, "no-conversion", "There is nothing to convert", "%s holds no conversion%s", path, picking(s.Only, s.Except))
+	}
+	return picked, ds
+}
+
+// Prepared is a conversion that has a checked plan.
+type Prepared struct {
+	Name      string
+	Plugin    PluginID
+	Method    string
+	Plan      *plan.Plan
+	Digest    string // of the plan
+	Manifests plan.Manifests
+	Sources   []Opened
+	Output    string // absolute path
+	Compute   spec.Compute
+	Rules     map[string]string // output tensor -> spec rule, for the receipt
+
+	AllowNonFinite []string
+	FillMissing    bool
+	SpecDigest     string
+}
+
+// PluginID says which plugin planned.
+type PluginID struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	SHA256  string `json:"sha256,omitempty"` // of the executable; empty for a bundled one
+	Bundled bool   `json:"bundled"`
+}
+
+// Prepare plans one conversion. Warnings come with a plan, errors without.
+func (s *Session) Prepare(ctx context.Context, c *spec.Conversion) (*Prepared, diag.List) {
+	b := &builder{s: s, c: c}
+	p := b.build(ctx)
+	s.File.Place(b.ds)
+	b.ds.Sort()
+	if b.ds.HasErrors() {
+		return nil, b.ds
+	}
+	return p, b.ds
+}
