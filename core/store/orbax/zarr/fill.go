@@ -89,6 +89,9 @@ func intFill(j *strictjson.Decoder, d tensor.DType) ([]byte, error) {
 	if err != nil {
 		return nil, corrupt("fill value %s of type %v", text, d)
 	}
+	if width < 8 {
+		v &= 1<<width - 1 // as elements has them
+	}
 	return binary.LittleEndian.AppendUint64(nil, v)[:d.Size()], nil
 }
 

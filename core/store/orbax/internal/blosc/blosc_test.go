@@ -226,14 +226,14 @@ func TestBloscLZ(t *testing.T) {
 // FuzzBlosc: whatever a container says, it decodes to what its header promises,
 // or not at all.
 func FuzzBlosc(f *testing.F) {
-	for name, b := range containers(f) {
+	for _, b := range containers(f) {
 		if len(b) < 600 {
-			_ = name
 			f.Add(b)
 		}
 	}
 	f.Add(container(2, flagUnsplit, 4, 64, 64, [][]byte{snappy.Encode(nil, make([]byte, 64))}))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		b = slices.Clone(b)
 		h, err := ParseHeader(b)
 		if err != nil || h.Memory() > 16<<20 {
 			return
