@@ -1,5 +1,13 @@
 package receipt
 
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
 // Statement is loraconv.provenance.json: an in-toto Statement v1 with an SLSA
 // provenance v1 predicate, asserted by loraconv itself and not signed.
 type Statement struct {
@@ -7,6 +15,8 @@ type Statement struct {
 	Subject       []Subject  `json:"subject"`
 	PredicateType string     `json:"predicateType"`
 	Predicate     Provenance `json:"predicate"`
+	// Self is the SHA-256 of this document with Self empty: damage shows.
+	Self string `json:"loraconv_sha256"`
 }
 
 // The types of the statement.
@@ -66,6 +76,45 @@ type Metadata struct {
 
 // Encode writes the statement.
 func (s *Statement) Encode() ([]byte, error) {
-	s.Type, s.PredicateType = StatementType, PredicateType
+	s.Type, s.PredicateType, s.Self = StatementType, PredicateType, ""
+	b, err := encode(s)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b)
+	s.Self = hex.EncodeToString(sum[:])
 	return encode(s)
+}
+
+// DecodeStatement reads a statement. Only what Encode writes is taken, byte
+// for byte.
+func DecodeStatement(b []byte) (*Statement, error) {
+	if len(b) > maxManifest {
+		return nil, fmt.Errorf("%d bytes, at most %d are read", len(b), maxManifest)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	d.UseNumber()
+	s := new(Statement)
+	if err := d.Decode(s); err != nil {
+		return nil, err
+	}
+	again, err := s.Encode()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(again, b) {
+		return nil, fmt.Errorf("it is not as loraconv wrote it")
+	}
+	return s, nil
+}
+
+// subject returns the digest that the statement gives for a file.
+func (s *Statement) subject(name string) string {
+	for _, x := range s.Subject {
+		if x.Name == name {
+			return x.Digest["sha256"]
+		}
+	}
+	return ""
 }

@@ -55,7 +55,11 @@ func output(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{ManifestName: b, ProvenanceName: []byte("{}")} {
+	prov, err := (&Statement{Subject: []Subject{{ManifestName, map[string]string{"sha256": digest(b)}}}}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{ManifestName: b, ProvenanceName: prov} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +86,7 @@ func TestVerifyAccepts(t *testing.T) {
 // named.
 func TestVerifyFindsEveryFlippedBit(t *testing.T) {
 	dir := output(t)
-	for _, name := range []string{"model.safetensors", "assets/norm_stats.json", ManifestName} {
+	for _, name := range []string{"model.safetensors", "assets/norm_stats.json", ManifestName, ProvenanceName} {
 		p := filepath.Join(dir, name)
 		b, err := os.ReadFile(p)
 		if err != nil {

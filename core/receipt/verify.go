@@ -28,7 +28,7 @@ type Report struct {
 
 // Finding is one difference between a directory and its manifest.
 type Finding struct {
-	Kind   string `json:"kind"` // "manifest", "missing", "extra", "size", "digest", "tensor", "unreadable"
+	Kind   string `json:"kind"` // "manifest", "provenance", "missing", "extra", "size", "digest", "tensor", "unreadable"
 	File   string `json:"file"`
 	Tensor string `json:"tensor,omitempty"`
 	Detail string `json:"detail"`
@@ -74,9 +74,7 @@ func Verify(ctx context.Context, dir string) (*Report, error) {
 			return nil, err
 		}
 	}
-	if _, err := root.Stat(ProvenanceName); err != nil {
-		r.find("missing", ProvenanceName, "", "the provenance is not there")
-	}
+	r.provenance(dir)
 	err = fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && !known[p] {
 			r.find("extra", p, "", "the manifest does not know it")
@@ -89,6 +87,32 @@ func Verify(ctx context.Context, dir string) (*Report, error) {
 	sort.SliceStable(r.Findings, func(i, j int) bool { return r.Findings[i].File < r.Findings[j].File })
 	r.OK = len(r.Findings) == 0
 	return r, nil
+}
+
+// provenance checks the statement, which holds the digest of the manifest.
+func (r *Report) provenance(dir string) {
+	b, err := os.ReadFile(filepath.Join(dir, ProvenanceName))
+	if errors.Is(err, fs.ErrNotExist) {
+		r.find("missing", ProvenanceName, "", "the provenance is not there")
+		return
+	}
+	var s *Statement
+	if err == nil {
+		s, err = DecodeStatement(b)
+	}
+	if err != nil {
+		r.find("provenance", ProvenanceName, "", "%v", err)
+		return
+	}
+	m, err := os.ReadFile(filepath.Join(dir, ManifestName))
+	if err != nil {
+		r.find("unreadable", ManifestName, "", "%v", err)
+		return
+	}
+	sum := sha256.Sum256(m)
+	if got, want := hex.EncodeToString(sum[:]), s.subject(ManifestName); got != want {
+		r.find("manifest", ManifestName, "", "SHA-256 %s, the provenance says %s", got, want)
+	}
 }
 
 func (r *Report) find(kind, file, name, format string, args ...any) {
