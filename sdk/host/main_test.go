@@ -1,3 +1,5 @@
+//go:build linux
+
 package host
 
 import (
@@ -7,13 +9,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 
 	"github.com/loraconv/loraconv/core/diag"
@@ -73,8 +75,12 @@ var programs = map[string]func(){
 	"stderr-flood": func() {
 		plugin.Serve(call{plan: func() { flood(os.Stderr, strings.Repeat("stderr ", 20)+"\n") }})
 	},
-	"grandchild": func() { plugin.Serve(call{plan: grandchild}) },
-	"sleeper":    func() { time.Sleep(time.Minute) },
+	"grandchild": func() { plugin.Serve(call{plan: func() { grandchild(nil) }}) },
+	"escaped":    func() { plugin.Serve(call{plan: func() { grandchild(&syscall.SysProcAttr{Setsid: true}) }}) },
+	// These two know one of the two ways to learn of the host's death.
+	"deathless": func() { deathSignal(0); plugin.Serve(good{}) },
+	"deaf":      func() { os.Unsetenv(wire.EnvLifeline); plugin.Serve(good{}) },
+	"sleeper":   func() { time.Sleep(time.Minute) },
 	"prints": func() {
 		plugin.Serve(call{describe: func() {
 			fmt.Println("a print to stdout")
@@ -263,6 +269,13 @@ func flood(f *os.File, s string) {
 
 func stopSelf() { syscall.Kill(os.Getpid(), syscall.SIGSTOP) }
 
+// deathSignal sets what the kernel sends when the parent dies.
+func deathSignal(s syscall.Signal) {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(s), 0, 0, 0); err != nil {
+		panic(err)
+	}
+}
+
 // listenAndHang makes a socket that takes connections and says nothing.
 func listenAndHang() string {
 	path := os.Getenv(goplugin.EnvUnixSocketDir) + "/s"
@@ -281,15 +294,14 @@ func listenAndHang() string {
 
 // grandchild leaves a process behind that holds stdout and stderr open, and
 // tells its pid to whoever looks.
-func grandchild() {
+func grandchild(attr *syscall.SysProcAttr) {
 	c := exec.Command("/proc/self/exe")
 	c.Env = []string{modeEnv + "=sleeper"}
-	c.Stdout, c.Stderr = os.Stderr, os.Stderr
+	c.Stdout, c.Stderr, c.SysProcAttr = os.Stderr, os.Stderr, attr
 	if err := c.Start(); err != nil {
 		panic(err)
 	}
 	fmt.Fprintf(os.Stderr, "grandchild=%d\n", c.Process.Pid)
-	signal.Ignore(syscall.SIGTERM)
 	os.Exit(0)
 }
 
