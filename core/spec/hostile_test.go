@@ -119,6 +119,9 @@ func TestHostile(t *testing.T) {
 	dir := t.TempDir()
 	inputs := hostile()
 	for name, text := range inputs {
+		if raceEnabled {
+			break // nothing here runs in parallel; the text is judged once
+		}
 		if base, ext, _ := strings.Cut(name, "."); len(text) > 190_000 {
 			inputs[base+"-less."+ext] = text[:190_000] // few enough tokens to be looked at closely
 		}
@@ -147,7 +150,7 @@ func TestHostile(t *testing.T) {
 		if !list.HasErrors() {
 			t.Errorf("%s: no error", name)
 		}
-		if took > 10*time.Second {
+		if took > 10*time.Second && !raceEnabled {
 			t.Errorf("%s: took %v", name, took)
 		}
 		if len(list) > 101 || out.Len() > 1<<20 {
