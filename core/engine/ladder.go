@@ -30,6 +30,7 @@ type ladder struct {
 	l       layouter
 	budget  int64 // for one group
 	slab    int
+	fixed   bool // slab is not to be changed
 	ring    int
 	buffers int // wanted
 }
@@ -40,7 +41,7 @@ const (
 )
 
 func newLadder(p *program, budget int64, workers, slab int) *ladder {
-	l := &ladder{l: layouter{p: p}, budget: budget, slab: slab, ring: 1, buffers: 1}
+	l := &ladder{l: layouter{p: p}, budget: budget, slab: slab, fixed: slab != 0, ring: 1, buffers: 1}
 	if workers > 1 {
 		l.ring, l.buffers = 3, 2
 	}
@@ -51,70 +52,95 @@ func newLadder(p *program, budget int64, workers, slab int) *ladder {
 }
 
 // choose finds the first rung that fits: long runs, shorter runs, then the
-// fewest passes. Nothing else differs between rungs but time.
-func (l *ladder) choose(g *group) error {
-	cands := l.candidates(g)
-	whole := cands[len(cands)-1]
-	l.measure(g, &whole, false)
-	least := int64(0) // what would do
-	for _, run := range []int{min(goodRun, whole.run), min(fairRun, whole.run)} {
-		for i := range cands {
-			if s := cands[i]; l.fits(g, &s, run, &least) {
-				g.plan = s
-				return nil
-			}
+// fewest passes; as a last resort runs of any length. Nothing else differs
+// between rungs but time.
+func (l *ladder) choose(g *group) *memoryError {
+	need := int64(0) // what would do
+	for {
+		cands := l.candidates(g)
+		whole := cands[len(cands)-1]
+		l.measure(g, &whole, false)
+		good, fair := min(goodRun, whole.run), min(fairRun, whole.run)
+		if l.once(g, cands, good, &need) || l.once(g, cands, fair, &need) || l.often(g, cands, fair, &need) ||
+			l.once(g, cands, 1, &need) || l.often(g, cands, 1, &need) {
+			return nil
+		}
+		if l.fixed || l.slab <= smallSlab {
+			break
+		}
+		l.slab = smallSlab
+	}
+	m := g.members[0]
+	d := diag.New(diag.Usage, CodeMemory, "A chunk does not fit into the memory that is allowed",
+		"%s in source %q: computing it needs %d bytes at least, and %d are left of the budget", m.base.name, m.base.from, need, max(0, l.budget))
+	d.Tensor = m.base.name
+	d.Path = []string{"compute", "memory"}
+	return &memoryError{d, need}
+}
+
+// once tries to read g once, with runs of at least run.
+func (l *ladder) once(g *group, cands []schedule, run int, need *int64) bool {
+	for i := range cands {
+		if s := cands[i]; l.fits(g, &s, run, need) {
+			g.plan = s
+			return true
 		}
 	}
+	return false
+}
+
+// often tries to read g in as few passes as will do, of these in the one with
+// the longest runs.
+func (l *ladder) often(g *group, cands []schedule, run int, need *int64) bool {
 	for passes := 2; passes <= maxPasses; passes += 1 + passes/4 {
-		var best *schedule
+		best := schedule{}
 		for i := range cands {
 			for _, axis := range g.passAxes(cands[i].axis, passes) {
 				s := cands[i]
 				s.passAxis, s.passes = axis, passes
-				if l.fits(g, &s, min(fairRun, whole.run), &least) && (best == nil || s.run > best.run) {
-					best = &s
+				if l.fits(g, &s, run, need) && s.run > best.run {
+					best = s
 				}
 			}
 		}
-		if best != nil {
-			g.plan = *best
-			return nil
+		if best.passes > 0 {
+			g.plan = best
+			return true
 		}
 	}
-	m := g.members[0]
-	d := diag.New(diag.Usage, CodeMemory, "A chunk does not fit into the memory that is allowed",
-		"%s in source %q: computing it needs %d bytes at least, and %d are left of the budget", m.base.name, m.base.from, least, l.budget)
-	d.Tensor = m.base.name
-	d.Path = []string{"compute", "memory"}
-	return &memoryError{d, least - l.budget}
+	return false
 }
 
 // maxPasses is how often a chunk is read at most.
 const maxPasses = 256
 
-// memoryError is a refusal; short says by how many bytes.
+// memoryError is a refusal, with the budget that would do; beyond prepare, with
+// what is lacking.
 type memoryError struct {
 	*diag.Diagnostic
-	short int64
+	need int64
 }
 
 func (e *memoryError) Unwrap() error { return e.Diagnostic }
 
 // fits measures s and reports whether it has runs of the given length and lies
-// within the budget; least is brought down to what it would have needed.
-func (l *ladder) fits(g *group, s *schedule, run int, least *int64) bool {
+// within the budget; need is brought down to what it would have needed.
+func (l *ladder) fits(g *group, s *schedule, run int, need *int64) bool {
 	l.measure(g, s, false)
+	if s.run < run || s.cost > l.budget && *need > 0 && s.cost >= *need {
+		return false
+	}
+	l.measure(g, s, true)
 	if s.run < run {
 		return false
 	}
 	if s.cost > l.budget {
-		if *least == 0 || s.cost < *least {
-			*least = s.cost
+		if *need == 0 || s.cost < *need {
+			*need = s.cost
 		}
 		return false
 	}
-	l.measure(g, s, true)
-	return s.cost <= l.budget && s.run >= run
+	return true
 }
 
 // measure finds the window's size and the cost of s from the first window, or

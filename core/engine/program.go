@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -108,6 +109,10 @@ func (c *compiler) add(t target, pieces []plan.Piece) error {
 
 // invalid reports a plan that plan.Check should not have passed.
 func invalid(target string, err error) error {
+	var known *diag.Diagnostic
+	if errors.As(err, &known) {
+		return err
+	}
 	d := diag.New(diag.Plugin, plan.CodePlan, "A plan cannot be run", "%s: %v", target, err)
 	d.Tensor = target
 	return d

@@ -115,48 +115,47 @@ func (w *work) schedule(memory int64, job *Job) error {
 	if job.budget != 0 {
 		all = job.budget
 	}
+	// What of the operands has to be in memory at the very least.
+	floor := min(w.ops.total, int64(w.workers)*w.main.largestUnit(w.ops))
 	w.opsMemory, w.scratch = w.ops.total, false
 	if w.ops.total > all/3 {
-		w.scratch = true
-		w.opsMemory = max(all/4, int64(w.workers)*w.main.largestUnit(w.ops))
+		w.opsMemory, w.scratch = max(all/4, floor), true
 	}
 	w.budget = all - w.opsMemory
-	var err error
-	if w.groups, err = scheduled(w.main, w.budget, w.workers, job.slab); err != nil {
-		return asked(err, memory)
+	var m, m2 *memoryError
+	w.groups, m = scheduled(w.main, w.budget, w.workers, job.slab)
+	w.before, m2 = scheduled(w.side, w.budget, w.workers, job.slab)
+	if m == nil || m2 != nil && m2.need > m.need {
+		m = m2
 	}
-	if w.before, err = scheduled(w.side, w.budget, w.workers, job.slab); err != nil {
-		return asked(err, memory)
+	if m == nil {
+		return nil
 	}
-	return nil
-}
-
-// asked completes a refusal with the figure that would do.
-func asked(err error, memory int64) error {
-	if m, ok := err.(*memoryError); ok {
-		m.Detail += fmt.Sprintf("; it would fit with memory = %d for this process, which has %d", memory+m.short, memory)
-	}
-	return err
+	// Two thirds of all are for the groups, whatever becomes of the operands.
+	m.need = max(m.need+floor, m.need+(m.need+1)/2) - all
+	m.Detail += fmt.Sprintf("; %d bytes more would do", m.need)
+	return m
 }
 
 // scheduled groups the chunks of p and gives each group its schedule: linked
-// for long runs if that fits, else for shorter ones.
-func scheduled(p *program, budget int64, workers, slab int) ([]*group, error) {
-	var err error
-	for _, run := range []int{goodRun, fairRun} {
+// for long runs if that fits, else for shorter ones, else not at all. An error
+// is that of the group that needs most.
+func scheduled(p *program, budget int64, workers, slab int) ([]*group, *memoryError) {
+	var worst *memoryError
+	for _, run := range []int{goodRun, fairRun, 0} {
 		groups := p.groups(run)
 		l := newLadder(p, budget, workers, slab)
-		err = nil
+		worst = nil
 		for _, g := range groups {
-			if err = l.choose(g); err != nil {
-				break
+			if err := l.choose(g); err != nil && (worst == nil || err.need > worst.need) {
+				worst = err
 			}
 		}
-		if err == nil {
+		if worst == nil {
 			return groups, nil
 		}
 	}
-	return nil, err
+	return nil, worst
 }
 
 // largestUnit is the most bytes of operands that one unit needs.

@@ -3,8 +3,10 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,6 +64,11 @@ func (l *lineup) check(t *testing.T) {
 		scratch := &memoryScratch{}
 		job.Scratch = func() (Scratch, error) { return scratch, nil }
 		stats, err := Run(context.Background(), job)
+		var refused *memoryError
+		if errors.As(err, &refused) { // then the figure it gives must do
+			job.budget += refused.need
+			stats, err = Run(context.Background(), job)
+		}
 		if err != nil {
 			t.Fatalf("%+v: %v", way, err)
 		}
@@ -108,13 +115,20 @@ var ways = []way{
 	{1, 1024, 40 << 10}, {2, 1024, 60 << 10}, {3, 2048, 300 << 10},
 }
 
-type memoryScratch struct{ data []byte }
+type memoryScratch struct {
+	mu   sync.Mutex
+	data []byte
+}
 
 func (s *memoryScratch) ReadAt(p []byte, off int64) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return copy(p, s.data[off:]), nil
 }
 
 func (s *memoryScratch) WriteAt(p []byte, off int64) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if need := int(off) + len(p); need > len(s.data) {
 		s.data = append(s.data, make([]byte, need-len(s.data))...)
 	}
