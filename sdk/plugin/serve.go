@@ -38,14 +38,14 @@ func serve(c sdk.Converter, e Executor) {
 	holdLifeline()
 	stderr := os.Stderr
 	guardStdout()
+	// go-plugin sends prints through a stream of its own, which loses the last
+	// ones of a process that dies. Here they take the way of a panic's stack.
 	keep := sync.OnceFunc(func() { os.Stdout, os.Stderr = stderr, stderr })
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  wire.Handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{wire.Version: {wire.PluginName: &services{converter: c, executor: e}}},
 		Logger:           Logger(),
-		GRPCServer: func(o []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(append(o, wire.ServerOptions()...), recovering(keep)...)...)
-		},
+		GRPCServer:       func(o []grpc.ServerOption) *grpc.Server { return newServer(o, keep) },
 	})
 }
 
@@ -66,9 +66,20 @@ var Logger = sync.OnceValue(func() hclog.Logger {
 	return hclog.New(&hclog.LoggerOptions{Level: level, Output: os.Stderr, JSONFormat: true})
 })
 
-// Register adds the services to a server, for package sdktest and for tests
-// of the host. Either may be nil.
-func Register(r grpc.ServiceRegistrar, c sdk.Converter, e Executor) {
+// NewServer makes a server with the limits and the care of Serve, over any
+// connection. It is for package sdktest. Either of c and e may be nil.
+func NewServer(c sdk.Converter, e Executor) *grpc.Server {
+	s := newServer(nil, func() {})
+	register(s, c, e)
+	return s
+}
+
+func newServer(o []grpc.ServerOption, first func()) *grpc.Server {
+	o = append(append(o, wire.ServerOptions()...), recovering(first)...)
+	return grpc.NewServer(o...)
+}
+
+func register(r grpc.ServiceRegistrar, c sdk.Converter, e Executor) {
 	if c != nil {
 		pb.RegisterConverterServer(r, &converter{c: c})
 	}
@@ -85,7 +96,7 @@ type services struct {
 }
 
 func (s *services) GRPCServer(_ *goplugin.GRPCBroker, r *grpc.Server) error {
-	Register(r, s.converter, s.executor)
+	register(r, s.converter, s.executor)
 	return nil
 }
 
