@@ -15,20 +15,52 @@ type Axis struct {
 
 // ParseAxes reads a list of axes.
 func ParseAxes(s string) ([]Axis, error) {
+	if len(s) > maxAxesText {
+		return nil, fmt.Errorf("axes of %d bytes, at most %d are read", len(s), maxAxesText)
+	}
 	p := &axisParser{s: s}
 	out, err := p.list(false)
 	if err != nil {
 		return nil, fmt.Errorf("axes %q: %w", s, err)
 	}
-	seen := map[string]bool{}
-	for _, l := range Letters(out) {
-		if seen[l] && !strings.Contains(s, "+") {
-			return nil, fmt.Errorf("axes %q: letter %q stands twice", s, l)
-		}
-		seen[l] = true
+	if l := twice(out); l != "" {
+		return nil, fmt.Errorf("axes %q: letter %q stands twice", s, l)
 	}
 	return out, nil
 }
+
+// twice returns a letter that stands twice in what one element has at once.
+// Segments of a sum are alternatives and may share letters.
+func twice(axes []Axis) string {
+	seen := map[string]bool{}
+	for _, a := range axes {
+		switch {
+		case a.Sum != nil:
+			for _, seg := range a.Sum {
+				if l := twice([]Axis{seg}); l != "" {
+					return l
+				}
+			}
+		case a.Letter == "":
+			if l := twice(a.Prod); l != "" {
+				return l
+			}
+		}
+		own := Letters([]Axis{a})
+		for _, l := range own {
+			if seen[l] {
+				return l
+			}
+		}
+		for _, l := range own {
+			seen[l] = true
+		}
+	}
+	return ""
+}
+
+// maxAxesText bounds the text of a list of axes, in bytes.
+const maxAxesText = 1024
 
 type axisParser struct {
 	s     string
@@ -78,7 +110,7 @@ func (p *axisParser) list(inGroup bool) ([]Axis, error) {
 			}
 			p.i++
 			terms, cur = append(terms, cur), []Axis{}
-		case c == '1':
+		case c == '1' && (p.i+1 == len(p.s) || !letterByte(p.s[p.i+1], false)):
 			p.i++
 			cur = append(cur, Axis{Prod: []Axis{}})
 		case letterByte(c, true):
@@ -150,19 +182,20 @@ func (a Axis) HasSum() bool {
 func FormatAxes(axes []Axis) string {
 	parts := make([]string, len(axes))
 	for i, a := range axes {
-		parts[i] = a.format(false)
+		parts[i] = a.String()
 	}
 	return strings.Join(parts, " ")
 }
 
-func (a Axis) format(inSum bool) string {
+// String prints the axis as ParseAxes reads it.
+func (a Axis) String() string {
 	switch {
 	case a.Letter != "":
 		return a.Letter
 	case a.Sum != nil:
 		parts := make([]string, len(a.Sum))
 		for i, x := range a.Sum {
-			parts[i] = x.format(true)
+			parts[i] = x.String()
 		}
 		return "(" + strings.Join(parts, " + ") + ")"
 	case len(a.Prod) == 0:

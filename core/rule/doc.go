@@ -27,10 +27,24 @@
 // has one size wherever the same captures hold. A capture, {expert}, stands
 // for one of the values that the table declares for it.
 //
+// # Blocks
+//
+//	block "layer" {
+//	  at "decoder/layers/layers_{b}"  { stack = "j", l = 6*j + b }
+//	  at "decoder/layers_remainder/layers_{r}" { l = 6*count("j") + r }
+//	}
+//
+// (each argument on a line of its own.) {layer} in a source stands for every
+// place that the checkpoint has, so that one row serves stacked and unstacked
+// checkpoints. A row writes the axes of one instance; the stack letters are
+// inserted into base, bias, A and B alike. {l} in a target is a letter of the
+// place, and may be a formula: {2*l + 1}.
+//
 // # Axes
 //
 //	d n (half two)               an axis that is made of two, outermost first
 //	d (g (q + k + v))            segments: q, k and v side by side
 //	((g q) + (g k)) d            an output that joins segments
+//	(v + pad) d                  with to = "v d", the row must say why pad is dropped
 //	1 p v                        an axis of size 1
 package rule

@@ -3,13 +3,16 @@ package rule
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
 
 	"github.com/loraconv/loraconv/core/tensor"
 )
@@ -33,7 +36,8 @@ func ParseExpr(text string) (*Expr, error) {
 	if diags.HasErrors() {
 		return nil, fmt.Errorf("expression %q: %s", text, diags[0].Detail)
 	}
-	return &Expr{text: text, x: x}, nil
+	e := &Expr{text: strings.TrimSpace(text), x: x}
+	return e, e.check()
 }
 
 // String returns the source text.
@@ -62,11 +66,16 @@ func (e *Expr) Variables() []string {
 }
 
 // Eval computes the expression.
-func (e *Expr) Eval(vars map[string]cty.Value, funcs map[string]function.Function) (cty.Value, error) {
-	all := map[string]function.Function{"sqrt": sqrtFunc, "bf16": bf16Func}
+func (e *Expr) Eval(vars map[string]cty.Value, funcs map[string]function.Function) (v cty.Value, err error) {
+	all := map[string]function.Function{"sqrt": sqrtFunc, "bf16": bf16Func, "floor": stdlib.FloorFunc, "min": stdlib.MinFunc, "max": stdlib.MaxFunc}
 	for k, f := range funcs {
 		all[k] = f
 	}
+	defer func() { // big.Float panics where infinities cancel
+		if r := recover(); r != nil {
+			v, err = cty.NilVal, fmt.Errorf("%s: cannot be computed: %v", e.text, r)
+		}
+	}()
 	v, diags := e.x.Value(&hcl.EvalContext{Variables: vars, Functions: all})
 	if diags.HasErrors() {
 		return cty.NilVal, fmt.Errorf("%s: %s", e.text, diags[0].Detail)
@@ -104,6 +113,62 @@ func (e *Expr) Bool(vars map[string]cty.Value, funcs map[string]function.Functio
 		return false, fmt.Errorf("%s: is not true or false", e.text)
 	}
 	return v.True(), nil
+}
+
+// functions lists what an expression may call: arithmetic, which this package
+// supplies, and has and count, which ask about a checkpoint.
+var functions = []string{"bf16", "count", "floor", "has", "max", "min", "sqrt"}
+
+// check refuses what the notation has no use for: loops, templates, indexing,
+// unknown functions. So an evaluation takes time proportional to its text.
+func (e *Expr) check() error {
+	var err error
+	hclsyntax.VisitAll(e.x, func(n hclsyntax.Node) hcl.Diagnostics {
+		if err == nil {
+			err = checkNode(n)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("expression %q: %w", e.text, err)
+	}
+	return nil
+}
+
+func checkNode(n hclsyntax.Node) error {
+	switch x := n.(type) {
+	case *hclsyntax.BinaryOpExpr, *hclsyntax.UnaryOpExpr, *hclsyntax.ConditionalExpr, *hclsyntax.ParenthesesExpr, hclsyntax.ChildScope:
+		return nil
+	case *hclsyntax.LiteralValueExpr:
+		if x.Val.Type() != cty.Number || x.Val.IsNull() {
+			return nil
+		}
+		if f, _ := x.Val.AsBigFloat().Float64(); math.IsInf(f, 0) || f == 0 && x.Val.AsBigFloat().Sign() != 0 {
+			return fmt.Errorf("a number is outside what a float64 holds")
+		}
+		return nil
+	case *hclsyntax.TemplateExpr:
+		if !x.IsStringLiteral() {
+			return fmt.Errorf("a string holds ${…}; captures are written {…}")
+		}
+		return nil
+	case *hclsyntax.ScopeTraversalExpr:
+		if len(x.Traversal) != 1 {
+			return fmt.Errorf("%s has parts; names are single words", x.Traversal.RootName())
+		}
+		return nil
+	case *hclsyntax.FunctionCallExpr:
+		if !slices.Contains(functions, x.Name) {
+			return fmt.Errorf("there is no function %q, wanted one of %s", x.Name, strings.Join(functions, ", "))
+		}
+		if x.ExpandFinal {
+			return fmt.Errorf("%s(…...) is not part of the notation", x.Name)
+		}
+		return nil
+	case hclsyntax.Expression:
+		return fmt.Errorf("%T is not part of the notation: only names, numbers, strings, operators, a ? b : c and functions are", x)
+	}
+	return nil
 }
 
 func numberFunc(f func(float64) (float64, error)) function.Function {
@@ -150,6 +215,9 @@ func checkNesting(b []byte) error {
 	}
 	depth, unary := 0, 0
 	for _, t := range tokens {
+		if t.Type == hclsyntax.TokenOHeredoc {
+			return fmt.Errorf("line %d: a heredoc is not part of the notation", t.Range.Start.Line)
+		}
 		switch t.Type {
 		case hclsyntax.TokenOParen, hclsyntax.TokenOBrack, hclsyntax.TokenOBrace, hclsyntax.TokenOQuote,
 			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl, hclsyntax.TokenOHeredoc:

@@ -1,7 +1,9 @@
 package rule
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -14,7 +16,7 @@ import (
 const MaxText = 1 << 20
 
 // Parse reads a table from the rule notation. file is the name that errors
-// show.
+// show. It reports every fault that it finds, one a line.
 func Parse(text, file string) (*Table, error) {
 	if len(text) > MaxText {
 		return nil, fmt.Errorf("%s: %d bytes, at most %d are read", file, len(text), MaxText)
@@ -24,12 +26,12 @@ func Parse(text, file string) (*Table, error) {
 	}
 	f, diags := hclsyntax.ParseConfig([]byte(text), file, hcl.InitialPos)
 	if diags.HasErrors() {
-		return nil, diags
+		return nil, fmt.Errorf("%s:%d: %s; %s", file, diags[0].Subject.Start.Line, diags[0].Summary, diags[0].Detail)
 	}
 	p := &parser{src: text, t: &Table{Letters: map[string]string{}}}
 	p.top(f.Body.(*hclsyntax.Body))
 	if len(p.errs) > 0 {
-		return nil, p.errs[0]
+		return nil, errors.Join(p.errs...)
 	}
 	return p.t, nil
 }
@@ -64,10 +66,19 @@ func (p *parser) top(b *hclsyntax.Body) {
 			seen[key] = true
 		}
 		switch blk.Type {
+		case "define", "drop", "refuse":
+			p.noBlocks(blk.Body)
+		}
+		switch blk.Type {
 		case "capture":
 			p.capture(name, blk)
+		case "block":
+			p.block(name, blk)
 		case "define":
 			a := p.attrs(blk.Body, "value")
+			if blk.Body.Attributes["value"] == nil {
+				p.fail(blk.DefRange(), "argument %q is required", "value")
+			}
 			p.t.Defines = append(p.t.Defines, Define{Name: name, Value: a.expr("value")})
 		case "rule":
 			p.row(name, blk)
@@ -90,6 +101,7 @@ func (p *parser) capture(name string, blk *hclsyntax.Block) {
 			p.fail(v.DefRange(), "a capture holds value blocks with one label")
 			continue
 		}
+		p.noBlocks(v.Body)
 		cv := CaptureValue{Value: v.Labels[0], Fields: map[string]string{}}
 		a := p.attrs(v.Body, keys(v.Body)...)
 		for k := range v.Body.Attributes {
@@ -104,11 +116,92 @@ func (p *parser) capture(name string, blk *hclsyntax.Block) {
 	p.t.Captures = append(p.t.Captures, c)
 }
 
+func (p *parser) noBlocks(b *hclsyntax.Body) {
+	for _, blk := range b.Blocks {
+		p.fail(blk.DefRange(), "unknown block %q", blk.Type)
+	}
+}
+
+func (p *parser) block(name string, blk *hclsyntax.Block) {
+	a := p.attrs(blk.Body, "optional", "count")
+	b := Block{Name: name, Optional: a.bool("optional"), Count: a.expr("count")}
+	for _, at := range blk.Body.Blocks {
+		if at.Type != "at" || len(at.Labels) != 1 {
+			p.fail(at.DefRange(), "a block holds at blocks with one label")
+			continue
+		}
+		b.Places = append(b.Places, p.place(at))
+	}
+	if len(b.Places) == 0 {
+		p.fail(blk.DefRange(), "block %q is nowhere: it needs an at", name)
+	}
+	p.t.Blocks = append(p.t.Blocks, b)
+}
+
+func (p *parser) place(at *hclsyntax.Block) Place {
+	p.noBlocks(at.Body)
+	a := p.attrs(at.Body, keys(at.Body)...)
+	pl := Place{Path: at.Labels[0], Stack: strings.Fields(a.str("stack")), Axis: a.expr("axis"), When: a.expr("when")}
+	known, err := PathLetters(pl.Path)
+	if err != nil {
+		p.fail(at.DefRange(), "%v", err)
+	}
+	for _, l := range append(known[:len(known):len(known)], pl.Stack...) {
+		if !IsName(l) {
+			p.fail(at.DefRange(), "%q is not a letter", l)
+		}
+	}
+	for _, k := range keys(at.Body) {
+		if k == "stack" || k == "axis" || k == "when" {
+			continue
+		}
+		if slices.Contains(known, k) || slices.Contains(pl.Stack, k) {
+			p.fail(at.Body.Attributes[k].SrcRange, "letter %q has two meanings", k)
+		}
+		if pl.Let == nil {
+			pl.Let = map[string]*Expr{}
+		}
+		pl.Let[k] = a.expr(k)
+	}
+	return pl
+}
+
+// PathLetters returns the letters in braces of a place's path, in order.
+func PathLetters(path string) ([]string, error) {
+	var out []string
+	for rest := path; ; {
+		open := strings.IndexAny(rest, "{}")
+		if open < 0 {
+			return out, nil
+		}
+		end := strings.IndexByte(rest, '}')
+		if rest[open] == '}' || end < 0 || !IsName(rest[open+1:end]) || slices.Contains(out, rest[open+1:end]) {
+			return out, fmt.Errorf("path %q: braces hold one letter each, each letter once", path)
+		}
+		out = append(out, rest[open+1:end])
+		rest = rest[end+1:]
+		if strings.HasPrefix(rest, "{") {
+			return out, fmt.Errorf("path %q: two letters stand side by side", path)
+		}
+	}
+}
+
+// IsName reports whether s may name a letter, capture, block or definition.
+func IsName(s string) bool {
+	for i := range len(s) {
+		if !letterByte(s[i], i == 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
 func (p *parser) row(name string, blk *hclsyntax.Block) {
-	a := p.attrs(blk.Body, "source", "axes", "names", "size", "where", "mul", "div", "add", "fill", "to", "target", "module", "optional", "when", "runtime")
+	a := p.attrs(blk.Body, "source", "axes", "names", "size", "where", "drop", "mul", "div", "add", "fill", "to", "target", "module", "optional", "when", "runtime")
 	r := Row{
 		Name: name, Source: a.str("source"), Axes: a.need("axes"), Where: a.strings("where"),
-		Mul: a.expr("mul"), Div: a.expr("div"), Add: a.expr("add"), Fill: a.expr("fill"),
+		Drop: a.strings("drop"),
+		Mul:  a.expr("mul"), Div: a.expr("div"), Add: a.expr("add"), Fill: a.expr("fill"),
 		To: a.str("to"), Target: a.need("target"), Module: a.str("module"),
 		Optional: a.bool("optional"), When: a.expr("when"), Runtime: a.str("runtime"),
 		Names: a.lists("names"), Size: a.exprs("size"),
@@ -124,18 +217,43 @@ func (p *parser) row(name string, blk *hclsyntax.Block) {
 			p.fail(blk.DefRange(), "rule %q: %v", name, err)
 		}
 	}
+	for l, why := range r.Drop {
+		if why == "" {
+			p.fail(blk.DefRange(), "rule %q drops %q without a reason", name, l)
+		}
+	}
 	for _, l := range blk.Body.Blocks {
 		if l.Type != "lora" || len(l.Labels) != 0 {
 			p.fail(l.DefRange(), "unknown block %q", l.Type)
 			continue
 		}
+		p.noBlocks(l.Body)
 		la := p.attrs(l.Body, "a", "b", "einsum", "scale")
 		r.Lora = append(r.Lora, Lora{A: la.need("a"), B: la.need("b"), Einsum: la.need("einsum"), Scale: la.expr("scale")})
 		if la.expr("scale") == nil {
 			p.fail(l.DefRange(), "lora of rule %q has no scale; a scale is never assumed", name)
 		}
+		if err := checkEinsum(r.Lora[len(r.Lora)-1].Einsum); err != nil {
+			p.fail(l.DefRange(), "rule %q: %v", name, err)
+		}
 	}
 	p.t.Rows = append(p.t.Rows, r)
+}
+
+// checkEinsum reads an einsum as far as this package can: two operands and a
+// result, whose axes may hold sums.
+func checkEinsum(s string) error {
+	in, out, ok := strings.Cut(s, "->")
+	a, b, ok2 := strings.Cut(in, ",")
+	if !ok || !ok2 {
+		return fmt.Errorf("einsum %q must read \"a, b -> out\"", s)
+	}
+	for _, x := range []string{a, b, out} {
+		if _, err := ParseAxes(x); err != nil {
+			return fmt.Errorf("einsum: %w", err)
+		}
+	}
+	return nil
 }
 
 // attrs gives typed access to the attributes of a body; any not in allowed is
@@ -199,6 +317,13 @@ func (a attrs) need(k string) string {
 	return a.str(k)
 }
 
+// name reports a key that cannot be a letter or a capture.
+func (p *parser) name(r hcl.Range, arg, key string) {
+	if !IsName(key) {
+		p.fail(r, "%s: %q is not a name", arg, key)
+	}
+}
+
 func (a attrs) bool(k string) bool {
 	v, r, ok := a.value(k)
 	if !ok {
@@ -247,6 +372,7 @@ func (a attrs) lists(k string) map[string][]string {
 	}
 	out := map[string][]string{}
 	for name, e := range v.AsValueMap() {
+		a.p.name(r, k, name)
 		out[name] = a.p.stringList(e, r, k)
 	}
 	return out
@@ -267,6 +393,7 @@ func (a attrs) strings(k string) map[string]string {
 			a.p.fail(r, "%s must be an object of strings", k)
 			return nil
 		}
+		a.p.name(r, k, name)
 		out[name] = e.AsString()
 	}
 	return out
@@ -282,7 +409,11 @@ func (a attrs) expr(k string) *Expr {
 
 func (p *parser) exprAt(x hclsyntax.Expression) *Expr {
 	r := x.Range()
-	return &Expr{text: strings.TrimSpace(p.src[r.Start.Byte:r.End.Byte]), x: x}
+	e := &Expr{text: strings.TrimSpace(p.src[r.Start.Byte:r.End.Byte]), x: x}
+	if err := e.check(); err != nil {
+		p.fail(r, "%v", err)
+	}
+	return e
 }
 
 // exprs reads an object whose values are expressions.
@@ -302,6 +433,10 @@ func (a attrs) exprs(k string) map[string]*Expr {
 		if diags.HasErrors() || key.Type() != cty.String {
 			a.p.fail(at.SrcRange, "%s: a key is not a plain name", k)
 			return nil
+		}
+		a.p.name(at.SrcRange, k, key.AsString())
+		if out[key.AsString()] != nil {
+			a.p.fail(at.SrcRange, "%s: %q stands twice", k, key.AsString())
 		}
 		out[key.AsString()] = a.p.exprAt(it.ValueExpr)
 	}

@@ -10,6 +10,7 @@ type Table struct {
 	Runtime  string
 	Letters  map[string]string // letter -> what it counts, for people
 	Captures []Capture
+	Blocks   []Block
 	Defines  []Define
 	Rows     []Row
 	Drops    []Drop
@@ -33,6 +34,39 @@ type CaptureValue struct {
 	When   *Expr // nil: always
 }
 
+// Block is a part of the tree that stands there several times, such as a
+// layer: {name} in a row's source stands for each of its instances.
+//
+//	block "layer" {
+//	  at "decoder/layers"     { stack = "l" }  # all layers in one array, along an axis of its own
+//	  at "decoder/layers_{l}" {}               # each layer under a name of its own
+//	}
+type Block struct {
+	Name string
+	// Optional blocks may have no instance.
+	Optional bool
+	// Count, if set, is how many instances there must be, every position of a
+	// stack counted.
+	Count  *Expr
+	Places []Place
+}
+
+// Place is one form in which a block is stored.
+type Place struct {
+	Path string // {letter} stands for a number of at least 0 without leading zeros
+	// Stack lists the letters whose axes are inserted into every array below
+	// Path, next to one another.
+	Stack []string
+	// Axis is where the first of them is inserted, counted in the array that
+	// results; arrays with fewer axes have it last. Nil: the fact
+	// "param_scan_axis", or 1.
+	Axis *Expr
+	// Let defines further letters by formulas over those of Path and Stack,
+	// such as l = 6*j + b. Letters stand for positions in them.
+	Let  map[string]*Expr
+	When *Expr // nil: always
+}
+
 // Define names an expression.
 type Define struct {
 	Name  string
@@ -48,6 +82,8 @@ type Row struct {
 	Size   map[string]*Expr    // letter -> size, where shapes do not tell or must agree
 	Where  map[string]string   // captures that hold though the source does not name them
 	Lora   []Lora              // forms, of which at most one may be present
+	// Drop says of segments, by letter, why they go nowhere: padding.
+	Drop   map[string]string
 	Mul    *Expr
 	Div    *Expr
 	Add    *Expr
@@ -82,6 +118,16 @@ type Refusal struct {
 	Name   string
 	Source string // glob
 	Reason string
+}
+
+// Block returns the block of a name, or nil.
+func (t *Table) Block(name string) *Block {
+	for i := range t.Blocks {
+		if t.Blocks[i].Name == name {
+			return &t.Blocks[i]
+		}
+	}
+	return nil
 }
 
 // Row returns the row of a name, or nil.

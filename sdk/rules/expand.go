@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"sort"
 
 	"github.com/zclconf/go-cty/cty"
@@ -54,7 +55,13 @@ const (
 // checkpoint is in Result.Diagnostics, all of it at once; an error is a fault
 // of the table.
 func Expand(in Input) (*Result, error) {
-	x := &expansion{Input: in, res: &Result{RulesHit: map[string]int{}}}
+	if len(in.Sources) == 0 {
+		return nil, fmt.Errorf("nothing to expand: no source")
+	}
+	x := &expansion{
+		Input: in, res: &Result{RulesHit: map[string]int{}},
+		known: map[string]bool{}, formulas: map[string]*rule.Expr{}, dropped: map[string]bool{}, used: map[string]bool{},
+	}
 	x.trees = make([]*tree, len(in.Sources))
 	for i := range in.Sources {
 		x.trees[i] = newTree(&in.Sources[i], in.Table.Roots)
@@ -62,17 +69,24 @@ func Expand(in Input) (*Result, error) {
 	if err := x.targets(); err != nil {
 		return nil, err
 	}
+	if err := x.findSites(); err != nil {
+		return nil, err
+	}
 	if err := x.instances(); err != nil {
 		return nil, err
 	}
 	x.sizes()
-	x.leftovers()
+	x.checkCounts()
+	if err := x.leftovers(); err != nil {
+		return nil, err
+	}
 	if x.res.Diagnostics.HasErrors() {
 		return x.res, nil
 	}
 	if err := x.lines(); err != nil {
 		return nil, err
 	}
+	x.settleDrops()
 	x.facts()
 	return x.res, nil
 }
@@ -87,6 +101,14 @@ type expansion struct {
 	target  []targetRule
 	absent  []absence
 	missing []string // relative names that a required row did not find
+
+	stacks     map[string]int // length of stack axes; nil until the bases are known
+	blockFacts []blockFact
+	suggested  int                   // names that were compared with all others
+	known      map[string]bool       // answers of has
+	formulas   map[string]*rule.Expr // what stands in braces, parsed
+	dropped    map[string]bool       // adapter elements that a line leaves out
+	used       map[string]bool       // adapter elements that a line merges
 }
 
 // absence is a required row without its parameter.
@@ -96,12 +118,14 @@ type absence struct{ rule, name string }
 type tree struct {
 	src     *sdk.Source
 	root    string
+	names   []string // relative, sorted
 	byName  map[string]*manifest.Tensor
-	claimed map[string]string // relative name -> row
+	sites   map[string][]*site // by block
+	claimed map[string]string  // relative name -> row
 }
 
 func newTree(src *sdk.Source, roots []string) *tree {
-	t := &tree{src: src, byName: map[string]*manifest.Tensor{}, claimed: map[string]string{}}
+	t := &tree{src: src, byName: map[string]*manifest.Tensor{}, sites: map[string][]*site{}, claimed: map[string]string{}}
 	for _, r := range roots {
 		if r != "" && allUnder(src.Manifest, r+"/") {
 			t.root = r + "/"
@@ -111,7 +135,9 @@ func newTree(src *sdk.Source, roots []string) *tree {
 	for i := range src.Manifest.Tensors {
 		p := &src.Manifest.Tensors[i]
 		t.byName[p.Name[len(t.root):]] = p
+		t.names = append(t.names, p.Name[len(t.root):])
 	}
+	sort.Strings(t.names)
 	return t
 }
 
@@ -124,15 +150,14 @@ func allUnder(m *manifest.Manifest, prefix string) bool {
 	return len(m.Tensors) > 0
 }
 
-// names returns the relative names that nothing has claimed, sorted.
+// unclaimed returns the relative names that nothing has claimed, sorted.
 func (t *tree) unclaimed() []string {
 	var out []string
-	for n := range t.byName {
-		if _, ok := t.claimed[n]; !ok {
+	for i, n := range t.names {
+		if _, ok := t.claimed[n]; !ok && (i == 0 || t.names[i-1] != n) {
 			out = append(out, n)
 		}
 	}
-	sort.Strings(out)
 	return out
 }
 

@@ -6,20 +6,16 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/function"
-
-	"github.com/loraconv/loraconv/core/diag"
-	"github.com/loraconv/loraconv/core/glob"
 	"github.com/loraconv/loraconv/core/rule"
 )
 
-// instance is one row with its captures fixed.
+// instance is one row with its captures and its block's place fixed.
 type instance struct {
 	row   *rule.Row
-	env   map[string]string // captures, their fields, {source}, {parent}
-	scope string            // letters with equal scopes share sizes
-	axes  []rule.Axis
+	env   env
+	site  *site       // nil: the row names no block
+	scope string      // letters with equal scopes share sizes
+	axes  []rule.Axis // those of the row, with the site's stack letters
 	to    []rule.Axis
 	stack []string // letters of the source's name
 	bases []base   // one for each combination of the stack letters
@@ -34,34 +30,13 @@ type base struct {
 // pair is one low-rank update of a base.
 type pair struct {
 	a, b   param
-	einsum *ruleEinsum
+	einsum *ruleEinsum // with the stack letters of the pair's own site
 	scale  *rule.Expr
 	weight float64
-}
-
-// ruleEinsum is an einsum as a row writes it.
-type ruleEinsum struct {
-	a, b, out []rule.Axis
-}
-
-func parseRuleEinsum(s string) (*ruleEinsum, error) {
-	in, out, ok := strings.Cut(s, "->")
-	l, r, ok2 := strings.Cut(in, ",")
-	if !ok || !ok2 {
-		return nil, fmt.Errorf("einsum %q must read \"a, b -> out\"", s)
-	}
-	e := &ruleEinsum{}
-	for _, p := range []struct {
-		dst  *[]rule.Axis
-		text string
-	}{{&e.a, l}, {&e.b, r}, {&e.out, out}} {
-		axes, err := rule.ParseAxes(p.text)
-		if err != nil {
-			return nil, err
-		}
-		*p.dst = axes
-	}
-	return e, nil
+	// apply, where the pair lies at another place of the block than the base,
+	// maps the base's instances to positions of the pair's stack letters.
+	apply map[string]map[string]int
+	stack []string // the pair's stack letters, where apply is set
 }
 
 var braces = regexp.MustCompile(`\{([^{}]*)\}`)
@@ -89,53 +64,105 @@ func named(s string) []string {
 func (x *expansion) instances() error {
 	for i := range x.Table.Rows {
 		r := &x.Table.Rows[i]
-		envs, err := x.environments(r)
-		if err != nil {
+		if err := x.rowInstances(r); err != nil {
 			return fmt.Errorf("rule %q: %w", r.Name, err)
 		}
-		for _, env := range envs {
-			if err := x.instantiate(r, env); err != nil {
-				return fmt.Errorf("rule %q: %w", r.Name, err)
+	}
+	x.measureStacks()
+	for _, in := range x.insts {
+		for _, b := range in.bases {
+			if b.t == nil {
+				continue
 			}
+			ps, err := x.pairs(in, b)
+			if err != nil {
+				return fmt.Errorf("rule %q: %w", in.row.Name, err)
+			}
+			in.loras = append(in.loras, ps)
 		}
 	}
 	x.reportAbsent()
+	kept := x.insts[:0]
+	for _, in := range x.insts {
+		if in.row.Source == "" || len(in.bases) == in.wanted() {
+			kept = append(kept, in)
+		}
+	}
+	x.insts = kept
 	return nil
+}
+
+// wanted returns how many sources the instance stacks.
+func (in *instance) wanted() int {
+	n := 1
+	for _, l := range in.stack {
+		n *= len(in.row.Names[l])
+	}
+	return n
+}
+
+func (x *expansion) rowInstances(r *rule.Row) error {
+	envs, err := x.environments(r)
+	if err != nil {
+		return err
+	}
+	block, err := x.blockOf(r)
+	if err != nil {
+		return err
+	}
+	for _, e := range envs {
+		if block == nil {
+			if err := x.instantiate(r, e, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, s := range x.trees[0].sites[block.Name] {
+			if err := x.instantiate(r, s.in(e), s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// blockOf returns the block that the row's source names, or nil.
+func (x *expansion) blockOf(r *rule.Row) (*rule.Block, error) {
+	var out *rule.Block
+	for _, n := range named(r.Source) {
+		b := x.Table.Block(n)
+		if b != nil && out != nil {
+			return nil, fmt.Errorf("source %q names two blocks", r.Source)
+		}
+		if b != nil {
+			out = b
+		}
+	}
+	return out, nil
 }
 
 // environments returns one set of captures for each combination of the
 // captures in the row's source, where the captures' conditions hold.
-func (x *expansion) environments(r *rule.Row) ([]map[string]string, error) {
-	envs := []map[string]string{{}}
+func (x *expansion) environments(r *rule.Row) ([]env, error) {
+	envs := []env{{text: map[string]string{}}}
 	for i := range x.Table.Captures {
 		c := &x.Table.Captures[i]
 		fixed, isFixed := r.Where[c.Name]
-		used := isFixed
-		for _, n := range named(r.Source) {
-			used = used || n == c.Name
-		}
-		if !used {
+		if !isFixed && !has(named(r.Source), c.Name) {
 			continue
 		}
-		var next []map[string]string
+		var next []env
 		for _, v := range c.Values {
 			if isFixed && v.Value != fixed {
 				continue
 			}
-			if ok, err := x.holds(v.When, nil); err != nil {
+			if ok, err := x.holds(v.When, env{}); err != nil {
 				return nil, err
 			} else if !ok {
 				continue
 			}
 			for _, e := range envs {
-				m := map[string]string{c.Name: v.Value}
-				for k, s := range e {
-					m[k] = s
-				}
-				for k, s := range v.Fields {
-					m[k] = s
-				}
-				next = append(next, m)
+				next = append(next, e.with(map[string]string{c.Name: v.Value}).with(v.Fields))
 			}
 		}
 		envs = next
@@ -144,67 +171,49 @@ func (x *expansion) environments(r *rule.Row) ([]map[string]string, error) {
 }
 
 // holds evaluates a condition; no condition holds.
-func (x *expansion) holds(e *rule.Expr, env map[string]string) (bool, error) {
+func (x *expansion) holds(e *rule.Expr, in env) (bool, error) {
 	if e == nil {
 		return true, nil
 	}
-	vars, err := x.vars(e, env, nil, "")
+	vars, err := x.vars(e, in, nil, "")
 	if err != nil {
 		return false, err
 	}
-	return e.Bool(vars, x.funcs(env))
+	return e.Bool(vars, x.funcs(in))
 }
 
-// funcs gives has("glob"): whether any source has a parameter of that name.
-// Captures in the glob are filled in.
-func (x *expansion) funcs(env map[string]string) map[string]function.Function {
-	has := function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "pattern", Type: cty.String}},
-		Type:   function.StaticReturnType(cty.Bool),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			g, err := glob.Compile(fill(args[0].AsString(), env), '/')
-			if err != nil {
-				return cty.NilVal, err
-			}
-			for _, t := range x.trees {
-				for n := range t.byName {
-					if g.Match(n) {
-						return cty.True, nil
-					}
-				}
-			}
-			return cty.False, nil
-		},
-	})
-	return map[string]function.Function{"has": has}
-}
-
-func (x *expansion) instantiate(r *rule.Row, env map[string]string) error {
-	if ok, err := x.holds(r.When, env); err != nil || !ok {
+func (x *expansion) instantiate(r *rule.Row, e env, s *site) error {
+	if ok, err := x.holds(r.When, e); err != nil || !ok {
 		return err
 	}
-	in := &instance{row: r, env: env, scope: scopeOf(x.Table, env)}
-	var err error
-	if in.axes, err = rule.ParseAxes(r.Axes); err != nil {
+	in := &instance{row: r, env: e, site: s, scope: scopeOf(x.Table, e)}
+	axes, err := rule.ParseAxes(r.Axes)
+	if err != nil {
 		return err
 	}
-	to := r.To
-	if in.to, err = rule.ParseAxes(to); err != nil {
+	if in.to, err = rule.ParseAxes(r.To); err != nil {
 		return err
 	}
 	if r.Source == "" {
-		in.bases, in.loras = []base{{at: map[string]int{}}}, [][]pair{nil}
+		in.axes, in.bases, in.loras = axes, []base{{at: map[string]int{}}}, [][]pair{nil}
 		x.insts = append(x.insts, in)
 		return nil
 	}
-	pattern := fill(r.Source, env)
+	pattern := fill(r.Source, e.text)
 	for _, n := range named(pattern) {
 		if _, ok := r.Names[n]; !ok {
-			return fmt.Errorf("{%s} in source %q is neither a capture nor a letter with names", n, r.Source)
+			return fmt.Errorf("{%s} in source %q is neither a capture, nor a block, nor a letter with names", n, r.Source)
 		}
 		in.stack = append(in.stack, n)
 	}
-	found := 0
+	in.axes = s.insert(axes, in.stack)
+	if s != nil {
+		for _, l := range s.stack() {
+			if has(rule.Letters(axes), l) {
+				return fmt.Errorf("letter %s of axes %q also stacks block %q", l, r.Axes, s.block.Name)
+			}
+		}
+	}
 	var lacking []string
 	combos(in.stack, func(l string) int { return len(r.Names[l]) }, func(at map[string]int) {
 		rel := fill(pattern, pick(r.Names, at))
@@ -213,36 +222,27 @@ func (x *expansion) instantiate(r *rule.Row, env map[string]string) error {
 			lacking = append(lacking, rel)
 			return
 		}
-		found++
 		in.bases = append(in.bases, base{p, at})
 	})
-	if r.Optional && found == 0 {
+	if r.Optional && len(in.bases) == 0 {
 		return nil
+	}
+	for _, b := range in.bases {
+		x.claim(b.param, r.Name)
 	}
 	for _, rel := range lacking {
 		x.absent = append(x.absent, absence{r.Name, rel})
 	}
-	for _, b := range in.bases {
-		x.claim(b.param, r.Name)
-		ps, err := x.pairs(in, b)
-		if err != nil {
-			return err
-		}
-		in.loras = append(in.loras, ps)
-	}
-	if len(lacking) > 0 {
-		x.claimAdapters(in, lacking)
-		return nil
-	}
+	x.claimAdapters(in, lacking)
 	x.insts = append(x.insts, in)
 	return nil
 }
 
 // scopeOf names the captures that hold; their fields follow from them.
-func scopeOf(t *rule.Table, env map[string]string) string {
+func scopeOf(t *rule.Table, e env) string {
 	var parts []string
 	for _, c := range t.Captures {
-		if v, ok := env[c.Name]; ok && !c.Shared {
+		if v, ok := e.text[c.Name]; ok && !c.Shared {
 			parts = append(parts, c.Name+"="+v)
 		}
 	}
@@ -295,84 +295,4 @@ func pick(names map[string][]string, at map[string]int) map[string]string {
 		}
 	}
 	return out
-}
-
-// pairs finds the LoRA factors of one base in every source.
-func (x *expansion) pairs(in *instance, b base) ([]pair, error) {
-	var out []pair
-	env := adapterEnv(in.env, b.rel)
-	for _, t := range x.trees {
-		var fits []pair
-		for i := range in.row.Lora {
-			l := &in.row.Lora[i]
-			an, bn := fill(l.A, env), fill(l.B, env)
-			am, bm := t.byName[an], t.byName[bn]
-			if am == nil && bm == nil {
-				continue
-			}
-			e, err := parseRuleEinsum(l.Einsum)
-			if err != nil {
-				return nil, err
-			}
-			p := pair{a: param{t, an, am}, b: param{t, bn, bm}, einsum: e, scale: l.Scale, weight: t.src.Weight}
-			if x.unpaired(in.row.Name, p) {
-				continue
-			}
-			x.claim(p.a, in.row.Name)
-			x.claim(p.b, in.row.Name)
-			fits = append(fits, p)
-		}
-		if len(fits) > 1 {
-			x.res.Diagnostics.Errorf(diag.Keys, CodeUnpaired, "A parameter has its LoRA twice",
-				"%s has the factors %s and %s; the runtime uses one form only", b.t.Name, fits[0].a.t.Name, fits[1].a.t.Name).Tensor = b.t.Name
-		}
-		out = append(out, fits...)
-	}
-	return out, nil
-}
-
-// unpaired reports a factor without its partner, and claims it so that it is
-// not reported twice.
-func (x *expansion) unpaired(row string, p pair) bool {
-	have, lack := p.a, p.b
-	switch {
-	case p.a.t != nil && p.b.t != nil:
-		return false
-	case p.a.t == nil:
-		have, lack = p.b, p.a
-	}
-	x.claim(have, row)
-	d := x.res.Diagnostics.Errorf(diag.Keys, CodeUnpaired, "A LoRA factor has no partner",
-		"%s is there, %s is not: the pair cannot be merged and dropping it would lose the fine-tuning%s",
-		have.t.Name, lack.tree.root+lack.rel, x.near(lack.tree, lack.rel))
-	d.Tensor, d.Rule = lack.tree.root+lack.rel, row
-	return true
-}
-
-func adapterEnv(env map[string]string, rel string) map[string]string {
-	out := map[string]string{"source": rel, "parent": ""}
-	if i := strings.LastIndexByte(rel, '/'); i >= 0 {
-		out["parent"] = rel[:i]
-	}
-	for k, v := range env {
-		out[k] = v
-	}
-	return out
-}
-
-// claimAdapters claims the factors of bases that are absent, so that one
-// fault gives one message.
-func (x *expansion) claimAdapters(in *instance, lacking []string) {
-	for _, rel := range lacking {
-		env := adapterEnv(in.env, rel)
-		for _, t := range x.trees {
-			for _, l := range in.row.Lora {
-				for _, n := range []string{fill(l.A, env), fill(l.B, env)} {
-					if t.byName[n] != nil {
-						t.claimed[n] = in.row.Name
-					}
-				}
-			}
-		}
-	}
 }

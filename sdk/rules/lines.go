@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/rule"
@@ -39,6 +38,9 @@ func (x *expansion) instanceLines(in *instance) error {
 	for l, names := range in.row.Names {
 		sizes[l] = len(names)
 	}
+	if err := x.segments(in, sizes); err != nil {
+		return err
+	}
 	letters, err := x.targetLetters(in, sizes)
 	if err != nil {
 		return err
@@ -50,58 +52,6 @@ func (x *expansion) instanceLines(in *instance) error {
 		err = x.line(in, sizes, at)
 	})
 	return err
-}
-
-// targetLetters returns the letters of the target's name, which must be axes
-// of the row (or stack its sources).
-func (x *expansion) targetLetters(in *instance, sizes map[string]int) ([]string, error) {
-	var out []string
-	for _, n := range named(fill(in.row.Target, in.env)) {
-		e, err := rule.ParseExpr(n)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range e.Variables() {
-			if _, isSize := sizes[v]; !isSize || !has(rule.Letters(in.axes), v) {
-				return nil, fmt.Errorf("{%s} in target %q is neither a capture nor a letter of %q", n, in.row.Target, in.row.Axes)
-			}
-			if !has(out, v) {
-				out = append(out, v)
-			}
-		}
-	}
-	return out, nil
-}
-
-// targetName fills a name's braces: captures, names of letters, and formulas
-// over letters' positions such as {6*j + b}.
-func (x *expansion) targetName(in *instance, template string, at map[string]int) (string, error) {
-	env := pick(in.row.Names, at)
-	for k, v := range in.env {
-		env[k] = v
-	}
-	for l, i := range at {
-		if _, named := in.row.Names[l]; !named {
-			env[l] = strconv.Itoa(i)
-		}
-	}
-	s := fill(template, env)
-	for _, n := range named(s) {
-		e, err := rule.ParseExpr(n)
-		if err != nil {
-			return "", err
-		}
-		vars, err := x.vars(e, in.env, at, "")
-		if err != nil {
-			return "", err
-		}
-		f, err := e.Number(vars, nil)
-		if err != nil {
-			return "", err
-		}
-		s = fill(s, map[string]string{n: strconv.Itoa(int(f))})
-	}
-	return s, nil
 }
 
 // line writes one plan line.
@@ -157,16 +107,25 @@ func (x *expansion) value(in *instance, sizes, at map[string]int, t *targetRule)
 		}
 		stacked = append(stacked, e)
 	}
-	// Stack letters that the target does not take apart.
+	// Sources that the target does not take apart.
 	axes := rest
 	base := stacked[0]
-	if len(stacked) > 1 {
+	if !inKeys(in.stack, at) {
 		var err error
 		if base, axes, err = stack(in, rest, stacked, sizes); err != nil {
 			return nil, nil, err
 		}
 	}
 	return move(base, axes, in.to, sizes)
+}
+
+func inKeys(letters []string, at map[string]int) bool {
+	for _, l := range letters {
+		if _, ok := at[l]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // agrees reports whether a base's stack positions are those that the target
@@ -205,14 +164,19 @@ func index(axes []rule.Axis, at map[string]int) []plan.At {
 // merged is one base with its LoRA terms, indexed.
 func (x *expansion) merged(in *instance, bi int, sizes, at map[string]int, t *targetRule) (plan.Expr, error) {
 	b := in.bases[bi]
-	stored := in.stored()
-	src := b.source(index(stored, at))
-	m := &plan.Merge{Base: src}
+	m := &plan.Merge{Base: b.source(index(in.stored(), at))}
 	for pi, p := range in.loras[bi] {
-		a, bb := in.unstacked(p.einsum.a), in.unstacked(p.einsum.b)
+		fixed, applies, err := x.positionsOf(in, p, at)
+		if err != nil {
+			return nil, err
+		}
+		if !applies {
+			continue
+		}
+		pa, pb := in.unstacked(p.einsum.a), in.unstacked(p.einsum.b)
 		term := plan.Term{
-			A: p.a.source(index(a, at)), B: p.b.source(index(bb, at)),
-			Einsum: x.einsumText(in, a, bb, p.einsum.out, at),
+			A: p.a.source(index(pa, fixed)), B: p.b.source(index(pb, fixed)),
+			Einsum: einsumText(without(pa, fixed), without(pb, fixed), without(in.unstacked(p.einsum.out), fixed), without(in.stored(), at)),
 		}
 		if reason := x.unmerged(t); reason != "" {
 			x.dropPair(term, reason, in.row.Name)
@@ -225,23 +189,55 @@ func (x *expansion) merged(in *instance, bi int, sizes, at map[string]int, t *ta
 		}
 		term.Scale = float32(scale)
 		m.Terms = append(m.Terms, term)
+		x.used[elements(term.A)], x.used[elements(term.B)] = true, true
 		x.res.Merged++
 	}
 	if len(m.Terms) == 0 {
-		return src, nil
+		return m.Base, nil
 	}
 	return m, nil
 }
 
+// positionsOf returns the positions that fix a pair's axes on a line, and
+// whether the pair belongs to the line at all. A pair that lies at another
+// place of the block than its base has stack letters of its own.
+func (x *expansion) positionsOf(in *instance, p pair, at map[string]int) (map[string]int, bool, error) {
+	if p.apply == nil {
+		return at, true, nil
+	}
+	own := in.site.stack()
+	if !inKeys(own, at) {
+		return nil, false, fmt.Errorf("target %q keeps the stack of block %q whole, but %s is stored apart", in.row.Target, in.site.block.Name, p.a.t.Name)
+	}
+	id, err := x.identity(in.site, at)
+	if err != nil {
+		return nil, false, err
+	}
+	theirs, ok := p.apply[id]
+	if !ok {
+		return nil, false, nil
+	}
+	fixed := map[string]int{}
+	for l, i := range at {
+		if !has(own, l) {
+			fixed[l] = i
+		}
+	}
+	for l, i := range theirs {
+		fixed[l] = i
+	}
+	return fixed, true, nil
+}
+
 // einsumText prints the einsum of an indexed pair. The output is written as
 // the base's axes group its letters.
-func (x *expansion) einsumText(in *instance, a, b, out []rule.Axis, at map[string]int) string {
-	o := without(in.unstacked(out), at)
-	base := without(in.stored(), at)
-	if same(rule.Letters(o), rule.Letters(base)) {
-		o = base
+func einsumText(a, b, out, base []rule.Axis) string {
+	o, want := labelled(out), labelled(base)
+	if same(o.Labels(), want.Labels()) {
+		o = want
 	}
-	return rule.FormatAxes(without(a, at)) + ", " + rule.FormatAxes(without(b, at)) + " -> " + rule.FormatAxes(o)
+	parts := joined(labelled(a), labelled(b), o)
+	return parts[0].String() + ", " + parts[1].String() + " -> " + parts[2].String()
 }
 
 func same(a, b []string) bool {
@@ -267,19 +263,74 @@ func (x *expansion) unmerged(t *targetRule) string {
 	return ""
 }
 
+// elements is a key for what a source node reads.
+func elements(s *plan.Source) string { return fmt.Sprintf("%s\x00%s\x00%v", s.From, s.Name, s.Index) }
+
 func (x *expansion) dropPair(t plan.Term, reason, row string) {
 	for _, s := range []*plan.Source{t.A, t.B} {
-		x.dropOnce(plan.Drop{From: s.From, Name: s.Name, Index: s.Index, Reason: reason, Rule: row})
+		x.dropOnce(elements(s), plan.Drop{From: s.From, Name: s.Name, Index: s.Index, Reason: reason, Rule: row})
 	}
 }
 
-func (x *expansion) dropOnce(d plan.Drop) {
-	for _, have := range x.res.Drops {
-		if have.From == d.From && have.Name == d.Name && fmt.Sprint(have.Index) == fmt.Sprint(d.Index) {
-			return
+func (x *expansion) dropOnce(key string, d plan.Drop) {
+	if !x.dropped[key] {
+		x.dropped[key] = true
+		x.res.Drops = append(x.res.Drops, d)
+	}
+}
+
+// settleDrops takes back drops of elements that another line merges: a factor
+// may be shared by several targets.
+func (x *expansion) settleDrops() {
+	kept := x.res.Drops[:0]
+	for _, d := range x.res.Drops {
+		if d.Part != nil || !x.used[elements(&plan.Source{From: d.From, Name: d.Name, Index: d.Index})] {
+			kept = append(kept, d)
 		}
 	}
-	x.res.Drops = append(x.res.Drops, d)
+	x.res.Drops = kept
+}
+
+// segments drops the segments of an instance's axes that the row says go
+// nowhere.
+func (x *expansion) segments(in *instance, sizes map[string]int) error {
+	if len(in.row.Drop) == 0 {
+		return nil
+	}
+	left := map[string]string{}
+	for l, why := range in.row.Drop {
+		if has(rule.Letters(in.to), l) {
+			return fmt.Errorf("letter %s is dropped and used", l)
+		}
+		left[l] = why
+	}
+	for axis, a := range in.stored() {
+		start := 0
+		for _, seg := range a.Sum {
+			n, ok := measure(seg, sizes)
+			if !ok {
+				return fmt.Errorf("the size of %s is not known", seg)
+			}
+			if why, ok := in.row.Drop[seg.Letter]; ok && seg.Letter != "" {
+				delete(left, seg.Letter)
+				if n > 0 {
+					x.dropPart(in, plan.Part{Axis: axis, Start: start, Size: n}, why)
+				}
+			}
+			start += n
+		}
+	}
+	for _, l := range sortedKeys(left) {
+		return fmt.Errorf("letter %s is dropped, but is no segment of an axis of %q", l, in.row.Axes)
+	}
+	return nil
+}
+
+func (x *expansion) dropPart(in *instance, p plan.Part, why string) {
+	for _, b := range in.bases {
+		key := fmt.Sprintf("%s\x00%s\x00%v", b.tree.src.Name, b.t.Name, p)
+		x.dropOnce(key, plan.Drop{From: b.tree.src.Name, Name: b.t.Name, Part: &p, Reason: why, Rule: in.row.Name})
+	}
 }
 
 // scale computes in float64 what stands before a pair's product.
@@ -302,9 +353,7 @@ func (x *expansion) scale(in *instance, bi, pi int, sizes map[string]int, t *tar
 	if err != nil {
 		return 0, err
 	}
-	if p.weight != 0 {
-		s *= p.weight
-	}
+	s *= p.weight
 	if t != nil && t.Scale != nil {
 		s *= *t.Scale
 	}
@@ -342,9 +391,4 @@ func (x *expansion) affine(in *instance, sizes map[string]int, e plan.Expr) (pla
 		return e, nil
 	}
 	return a, nil
-}
-
-// formatEinsum prints an einsum as its row writes it.
-func formatEinsum(e *ruleEinsum) string {
-	return rule.FormatAxes(e.a) + ", " + rule.FormatAxes(e.b) + " -> " + rule.FormatAxes(e.out)
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/rule"
@@ -28,8 +29,8 @@ func stack(in *instance, rest []rule.Axis, xs []plan.Expr, sizes map[string]int)
 		return nil, nil, fmt.Errorf("%d sources are stacked, but no axis of %q stands for them", len(xs), in.row.Axes)
 	}
 	labels := plan.Axes{}
-	for i := range inner {
-		labels = append(labels, []string{fmt.Sprintf("x%d", i)})
+	for i, a := range inner {
+		labels = append(labels, []string{axisName(i, a)})
 	}
 	lifted := append(plan.Axes{{}}, labels...)
 	out := &plan.Concat{Axis: 0}
@@ -37,6 +38,14 @@ func stack(in *instance, rest []rule.Axis, xs []plan.Expr, sizes map[string]int)
 		out.Xs = append(out.Xs, &plan.Rearrange{X: e, Pattern: plan.Pattern{In: labels, Out: lifted}.String()})
 	}
 	return out, append([]rule.Axis{{Letter: letter}}, inner...), nil
+}
+
+// axisName labels a whole axis: by its letter, or by its number.
+func axisName(i int, a rule.Axis) string {
+	if a.Letter != "" {
+		return a.Letter
+	}
+	return fmt.Sprintf("x%d", i)
 }
 
 // move brings e, whose axes are from, to the axes to. Segments of a sum are
@@ -81,34 +90,44 @@ func segment(e plan.Expr, from, to []rule.Axis, sizes map[string]int) (plan.Expr
 		if from[i].Sum == nil { // a product that holds a sum: take it apart first
 			parts := from[i].Prod
 			opened := append(append(append([]rule.Axis{}, from[:i]...), parts...), from[i+1:]...)
-			in, out := patternOf(from, i, len(parts)), plan.Axes{}
-			lsizes := map[string]int{}
-			for _, ax := range in {
-				for _, l := range ax {
-					out = append(out, []string{l})
+			in, out := plan.Axes{}, plan.Axes{}
+			need := map[string]int{}
+			for k, a := range from {
+				if k != i {
+					in, out = append(in, []string{axisName(k, a)}), append(out, []string{axisName(k, a)})
+					continue
 				}
-			}
-			for k, p := range parts {
-				n, ok := measure(p, sizes)
-				if !ok {
-					return nil, nil, fmt.Errorf("the size of %s is not known", rule.FormatAxes([]rule.Axis{p}))
+				group := []string{}
+				for m, p := range parts {
+					n, ok := measure(p, sizes)
+					if !ok {
+						return nil, nil, fmt.Errorf("the size of %s is not known", p)
+					}
+					l := strings.Join(rule.Letters([]rule.Axis{p}), "_")
+					group, out = append(group, l), append(out, []string{l})
+					if m > 0 { // the first follows from the rest
+						need[l] = n
+					}
 				}
-				lsizes[in[i][k]] = n
+				in = append(in, group)
 			}
-			e = &plan.Rearrange{X: e, Pattern: plan.Pattern{In: in, Out: out}.String(), Sizes: lsizes}
+			e = &plan.Rearrange{X: e, Pattern: plan.Pattern{In: in, Out: out}.String(), Sizes: need}
 			from = opened
 			i--
 			continue
 		}
 		start := 0
 		found := false
+		whole, _ := measure(from[i], sizes)
 		for _, seg := range from[i].Sum {
 			n, ok := measure(seg, sizes)
 			if !ok {
-				return nil, nil, fmt.Errorf("the size of %s is not known", rule.FormatAxes([]rule.Axis{seg}))
+				return nil, nil, fmt.Errorf("the size of %s is not known", seg)
 			}
 			if used(seg, want) {
-				e = &plan.Slice{X: e, Axis: i, Start: start, Size: n}
+				if n != whole {
+					e = &plan.Slice{X: e, Axis: i, Start: start, Size: n}
+				}
 				from = append(append(append([]rule.Axis{}, from[:i]...), seg), from[i+1:]...)
 				found = true
 				break
@@ -116,7 +135,7 @@ func segment(e plan.Expr, from, to []rule.Axis, sizes map[string]int) (plan.Expr
 			start += n
 		}
 		if !found {
-			return nil, nil, fmt.Errorf("no segment of %s is used", rule.FormatAxes([]rule.Axis{from[i]}))
+			return nil, nil, fmt.Errorf("no segment of %s is used", from[i])
 		}
 		i--
 	}
@@ -130,23 +149,6 @@ func used(seg rule.Axis, want []string) bool {
 		}
 	}
 	return true
-}
-
-// patternOf labels axes x0, x1, …, with axis i split into n labels.
-func patternOf(axes []rule.Axis, i, n int) plan.Axes {
-	out := plan.Axes{}
-	for k := range axes {
-		if k != i {
-			out = append(out, []string{fmt.Sprintf("x%d", k)})
-			continue
-		}
-		var g []string
-		for j := range n {
-			g = append(g, fmt.Sprintf("y%d", j))
-		}
-		out = append(out, g)
-	}
-	return out
 }
 
 // rearrange writes the einops pattern from one list of axes to another; none

@@ -16,10 +16,11 @@ type votes struct {
 	by   map[string]map[int][]string // scope and letter -> size -> parameters
 	size map[string]int              // what the majority says
 	rule map[string]string           // a row that uses the letter, for messages
+	said map[string]bool             // scope, letter and parameter: reported
 }
 
 func newVotes() votes {
-	return votes{by: map[string]map[int][]string{}, size: map[string]int{}, rule: map[string]string{}}
+	return votes{by: map[string]map[int][]string{}, size: map[string]int{}, rule: map[string]string{}, said: map[string]bool{}}
 }
 
 func (v *votes) cast(key string, n int, leaf, row string) {
@@ -32,7 +33,15 @@ func (v *votes) cast(key string, n int, leaf, row string) {
 
 // key is a letter's scope. Letters that only a LoRA pair has, such as the rank,
 // belong to that pair.
-func (in *instance) key(letter string) string { return in.scope + "|" + letter }
+func (in *instance) key(letter string) string {
+	if in.site != nil && has(in.site.stack(), letter) {
+		return stackKey(in.site.block.Name, letter)
+	}
+	if _, ok := in.row.Names[letter]; ok { // what it counts, the row alone says
+		return in.scope + "|" + in.row.Name + "|" + letter
+	}
+	return in.scope + "|" + letter
+}
 
 func pairKey(in *instance, b, p int, letter string) string {
 	return fmt.Sprintf("%s|%s/%s/%d/%d|%s", in.scope, in.row.Name, in.bases[b].rel, b, p, letter)
@@ -71,7 +80,7 @@ func (x *expansion) eachOperand(visit func(operand)) {
 			visit(operand{in, b.param, in.stored(), in.key})
 			for pi, p := range in.loras[bi] {
 				key := func(l string) string {
-					if own[l] {
+					if own[l] && !has(p.stack, l) {
 						return in.key(l)
 					}
 					return pairKey(in, bi, pi, l)
@@ -317,6 +326,10 @@ func (x *expansion) elect() {
 				other = sizes[1]
 			}
 			for _, leaf := range by[n] {
+				if x.votes.said[key+"|"+leaf] || x.tooMany() {
+					continue
+				}
+				x.votes.said[key+"|"+leaf] = true
 				d := x.res.Diagnostics.Errorf(diag.Keys, CodeShape, "A parameter's shape does not fit",
 					"%s has %s = %d, but %s has %d (row %q)", leaf, x.letterName(letter), n, example(by[other]), other, x.votes.rule[key])
 				d.Tensor, d.Rule = leaf, x.votes.rule[key]

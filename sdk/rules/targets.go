@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/loraconv/loraconv/core/glob"
 	"github.com/loraconv/loraconv/core/plan"
@@ -94,15 +95,23 @@ func (x *expansion) facts() {
 		if what == "" || countBars(key) != 1 {
 			continue
 		}
-		if scope != "" {
+		if scope != "" && !strings.HasPrefix(scope, "block ") {
 			what += " (" + scope + ")"
 		}
 		by := x.votes.by[key][x.votes.size[key]]
 		x.res.Facts = append(x.res.Facts, plan.Fact{Name: what, Value: fmt.Sprint(x.votes.size[key]), From: from(by)})
 	}
+	for _, b := range x.blockFacts {
+		x.res.Facts = append(x.res.Facts, plan.Fact{Name: b.name, Value: fmt.Sprint(b.n), From: b.where})
+	}
+	said := map[string]bool{}
 	for _, in := range x.insts {
 		for bi, ps := range in.loras {
 			for pi, p := range ps {
+				if said[p.a.t.Name+"\x00"+in.bases[bi].rel] { // two rows may read one base
+					continue
+				}
+				said[p.a.t.Name+"\x00"+in.bases[bi].rel] = true
 				value := fmt.Sprintf("rank %d", x.votes.size[pairKey(in, bi, pi, rankOf(p.einsum))])
 				x.res.Facts = append(x.res.Facts, plan.Fact{Name: "LoRA on " + in.bases[bi].rel, Value: value, From: p.a.t.Name})
 			}
@@ -138,12 +147,12 @@ func countBars(s string) int {
 
 // rankOf returns the contracted letter of a pair.
 func rankOf(e *ruleEinsum) string {
-	p, err := plan.ParseEinsum(formatEinsum(e))
+	p, err := plan.ParseEinsum(einsumText(e.a, e.b, e.out, nil))
 	if err != nil {
 		return ""
 	}
-	for l, c := range p.Class {
-		if c == plan.Contracted {
+	for _, l := range p.A.Labels() {
+		if p.Class[l] == plan.Contracted {
 			return l
 		}
 	}

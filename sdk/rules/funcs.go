@@ -1,0 +1,86 @@
+package rules
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/loraconv/loraconv/core/glob"
+)
+
+// funcs gives the functions that ask about the checkpoint:
+//
+//	has("glob")     whether any source has a parameter of that name; captures in
+//	                the glob are filled in
+//	count(block)    how many instances a block has, or how long a stack letter's
+//	                axis is; known once the parameters are found, so not in "when"
+func (x *expansion) funcs(in env) map[string]function.Function {
+	return map[string]function.Function{
+		"has": function.New(&function.Spec{
+			Params: []function.Parameter{{Name: "pattern", Type: cty.String}},
+			Type:   function.StaticReturnType(cty.Bool),
+			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+				ok, err := x.has(fill(args[0].AsString(), in.text))
+				return cty.BoolVal(ok), err
+			},
+		}),
+		"count": function.New(&function.Spec{
+			Params: []function.Parameter{{Name: "block", Type: cty.String}},
+			Type:   function.StaticReturnType(cty.Number),
+			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+				n, err := x.count(args[0].AsString())
+				return cty.NumberIntVal(int64(n)), err
+			},
+		}),
+	}
+}
+
+// has answers from the names that begin as the glob does, and remembers.
+func (x *expansion) has(pattern string) (bool, error) {
+	if ok, known := x.known[pattern]; known {
+		return ok, nil
+	}
+	g, err := glob.Compile(pattern, '/')
+	if err != nil {
+		return false, err
+	}
+	literal, _, _ := strings.Cut(pattern, "*")
+	found := false
+	for _, t := range x.trees {
+		for i := sort.SearchStrings(t.names, literal); i < len(t.names) && strings.HasPrefix(t.names[i], literal) && !found; i++ {
+			found = g.Match(t.names[i])
+		}
+	}
+	x.known[pattern] = found
+	return found, nil
+}
+
+func (x *expansion) count(name string) (int, error) {
+	if x.stacks == nil {
+		return 0, fmt.Errorf("count(%s) is not known before the parameters are found", name)
+	}
+	if b := x.Table.Block(name); b != nil {
+		n := 0
+		for _, s := range x.trees[0].sites[name] {
+			n += x.positions(s)
+		}
+		return n, nil
+	}
+	known := false
+	for i := range x.Table.Blocks {
+		b := &x.Table.Blocks[i]
+		for _, p := range b.Places {
+			known = known || has(p.Stack, name)
+		}
+		if n, ok := x.stacks[stackKey(b.Name, name)]; ok {
+			return n, nil
+		}
+	}
+	if !known {
+		return 0, fmt.Errorf("count(%s): %q is neither a block nor a letter that a block stacks", name, name)
+	}
+	return 0, nil // no place that stacks it is there
+}
