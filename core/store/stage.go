@@ -1,17 +1,11 @@
 package store
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 )
 
 // Stage is an output directory in the making: a hidden directory beside the
@@ -21,19 +15,30 @@ import (
 //	stage    .<name>.loraconv-stage, mode 0700, files created exclusively and
 //	         preallocated
 //	publish  fsync of every file and directory, rename without replacing, fsync
-//	         of the parent
+//	         of the parent (publish.go)
+//	old      .<name>.loraconv-old, for an instant, where Force replaces an
+//	         output on a file system that cannot exchange two names
 //
-// At every instant the final name is absent or complete. A stage that a dead
-// run left is removed by the next one.
+// At every instant the final name is absent or complete. What a dead run left
+// is removed by the next one. A Stage is for one goroutine.
 type Stage struct {
-	output  string
-	parent  string
-	dir     string
-	lock    *os.File
-	force   bool
-	mode    fs.FileMode // of a directory that the user makes, umask applied
-	made    []string    // parents that we created, outermost first
-	written []string
+	output string
+	parent string
+	dir    string
+	old    string
+	lock   *os.File
+	force  bool
+	mode   fs.FileMode // of the published directory
+	made   []string    // parents that we created, outermost first
+	names  nameSet     // files that were created in the stage
+	took   bool
+
+	leftover string
+
+	// In tests, before makes a call fail, and noExchange stands for a file
+	// system that cannot exchange two names.
+	before     func(op, name string) error
+	noExchange bool
 }
 
 // StageOptions says what an output needs.
@@ -45,239 +50,155 @@ type StageOptions struct {
 // reserve is the part of a file system that is left free, one in so many.
 const reserve = 20
 
+// The modes of what is published, before the umask.
+const (
+	dirMode  fs.FileMode = 0o755
+	fileMode fs.FileMode = 0o644
+)
+
 // NewStage locks an output and makes its stage. Errors wrap ErrExists,
 // ErrLocked or ErrNoSpace where that is the reason. On an error nothing is
 // left behind.
 func NewStage(output string, o StageOptions) (*Stage, error) {
+	return newStage(output, o, nil, false)
+}
+
+func newStage(output string, o StageOptions, before func(op, name string) error, noExchange bool) (*Stage, error) {
 	output, err := filepath.Abs(output)
 	if err != nil {
 		return nil, err
 	}
 	name := filepath.Base(output)
-	s := &Stage{output: output, parent: filepath.Dir(output), force: o.Force}
-	s.dir = filepath.Join(s.parent, "."+name+".loraconv-stage")
-	if err := s.begin(name, o.Need); err != nil {
+	if name == "/" || name == "." {
+		return nil, fmt.Errorf("%q is no name for an output directory", output)
+	}
+	parent := filepath.Dir(output)
+	s := &Stage{
+		output: output, parent: parent, force: o.Force, names: nameSet{}, before: before, noExchange: noExchange,
+		dir: filepath.Join(parent, "."+name+".loraconv-stage"),
+		old: filepath.Join(parent, "."+name+".loraconv-old"),
+	}
+	if err := s.begin(filepath.Join(parent, "."+name+".loraconv-lock"), o.Need); err != nil {
 		return nil, errors.Join(err, s.Abort())
 	}
 	return s, nil
 }
 
-func (s *Stage) begin(name string, need int64) error {
-	if name == "/" || name == "." {
-		return fmt.Errorf("%q is no name for an output directory", s.output)
-	}
-	if err := s.makeParents(); err != nil {
+func (s *Stage) begin(lock string, need int64) error {
+	if err := s.takeLock(lock); err != nil {
 		return err
 	}
-	lock, err := lockFile(filepath.Join(s.parent, "."+name+".loraconv-lock"))
+	if err := s.cleanUp(); err != nil {
+		return err
+	}
+	exists, err := s.exists(s.output)
 	if err != nil {
 		return err
 	}
-	s.lock = lock
-	if _, err := os.Lstat(s.output); err == nil && !s.force {
+	if exists && !s.force {
 		return fmt.Errorf("%s: %w", s.output, ErrExists)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	}
+	if err := s.checkSpace(need); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(s.dir); err != nil { // of a run that died
-		return fmt.Errorf("a stage that an earlier run left cannot be removed: %w", err)
+	return s.makeStage()
+}
+
+// takeLock locks the output, whose parents it makes. Another run that gives up
+// may remove the parents in between, if it was the one that made them.
+func (s *Stage) takeLock(name string) error {
+	for try := 0; ; try++ {
+		if err := s.makeParents(); err != nil {
+			return err
+		}
+		err := s.do("lock", name, func() (err error) {
+			s.lock, err = lockFile(name)
+			return err
+		})
+		if !errors.Is(err, fs.ErrNotExist) || try == 10 {
+			return err
+		}
 	}
-	free, err := freeSpace(s.parent)
+}
+
+// cleanUp removes what a run that died has left, and gives back the output
+// that it was about to replace.
+func (s *Stage) cleanUp() error {
+	old, err := s.exists(s.old)
+	if err != nil {
+		return err
+	}
+	if old {
+		output, err := s.exists(s.output)
+		if err != nil {
+			return err
+		}
+		if !output {
+			if err := s.do("restore", s.old, func() error { return renameNoReplace(s.old, s.output) }); err != nil {
+				return fmt.Errorf("an earlier run was stopped while it replaced %s, which is now %s and cannot be put back: %w", s.output, s.old, err)
+			}
+		}
+	}
+	stale, err := s.exists(s.dir)
+	if err != nil {
+		return err
+	}
+	s.took = old || stale
+	for _, dir := range []string{s.old, s.dir} {
+		if err := s.removeAll(dir); err != nil {
+			return fmt.Errorf("what an earlier run left cannot be removed: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkSpace is done before the first byte is written.
+func (s *Stage) checkSpace(need int64) error {
+	var free int64
+	err := s.do("statfs", s.parent, func() (err error) {
+		free, err = freeSpace(s.parent)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	if free >= 0 && need > free-free/reserve {
 		return fmt.Errorf("%w: %d bytes are needed, %d are free (one part in %d is left free)", ErrNoSpace, need, free, reserve)
 	}
-	if err := os.Mkdir(s.dir, 0o777); err != nil {
+	return nil
+}
+
+// makeStage makes the directory, for the user's eyes only until it is
+// published; what the umask leaves of dirMode is seen on the way.
+func (s *Stage) makeStage() error {
+	if err := s.do("mkdir", s.dir, func() error { return os.Mkdir(s.dir, dirMode) }); err != nil {
 		return err
 	}
-	st, err := os.Stat(s.dir)
+	st, err := os.Lstat(s.dir)
 	if err != nil {
 		return err
 	}
 	s.mode = st.Mode().Perm()
-	return os.Chmod(s.dir, 0o700)
-}
-
-// makeParents creates the output's parents and remembers which were absent.
-func (s *Stage) makeParents() error {
-	var absent []string
-	for d := s.parent; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(d); err == nil {
-			break
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		absent = append([]string{d}, absent...)
-	}
-	for _, d := range absent {
-		err := os.Mkdir(d, 0o777)
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if err == nil {
-			s.made = append(s.made, d)
-		}
-	}
-	return nil
+	return s.do("chmod", s.dir, func() error { return os.Chmod(s.dir, 0o700) })
 }
 
 // Dir returns the stage's path.
 func (s *Stage) Dir() string { return s.dir }
 
-// path returns where a relative name lies, and makes its directories.
-func (s *Stage) path(rel string) (string, error) {
-	if err := CheckName(rel); err != nil {
-		return "", err
-	}
-	for _, w := range s.written {
-		if strings.EqualFold(w, rel) {
-			return "", fmt.Errorf("%q and %q would be one file on some file systems", w, rel)
-		}
-	}
-	s.written = append(s.written, rel)
-	p := filepath.Join(s.dir, filepath.FromSlash(rel))
-	return p, os.MkdirAll(filepath.Dir(p), 0o777)
-}
-
-// CreateFile creates a file of the given size, its room allocated.
-func (s *Stage) CreateFile(rel string, size int64) (*os.File, error) {
-	p, err := s.path(rel)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(p, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666)
-	if err != nil {
-		return nil, err
-	}
-	if err := allocate(f, size); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-// WriteFile writes a whole file.
-func (s *Stage) WriteFile(rel string, data []byte) error {
-	f, err := s.CreateFile(rel, int64(len(data)))
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(data, 0)
-	return errors.Join(err, f.Close())
-}
-
-// CopyFile copies a regular file out of root and returns its digest, hex, and
-// its size. Links are not followed out of root.
-func (s *Stage) CopyFile(rel string, root *os.Root, from string) (digest string, n int64, err error) {
-	src, err := root.Open(filepath.FromSlash(from))
-	if err != nil {
-		return "", 0, err
-	}
-	defer src.Close()
-	st, err := src.Stat()
-	if err != nil {
-		return "", 0, err
-	}
-	if !st.Mode().IsRegular() {
-		return "", 0, fmt.Errorf("%q is not a regular file", from)
-	}
-	dst, err := s.CreateFile(rel, 0)
-	if err != nil {
-		return "", 0, err
-	}
-	h := sha256.New()
-	n, err = io.Copy(io.MultiWriter(dst, h), src)
-	return hex.EncodeToString(h.Sum(nil)), n, errors.Join(err, dst.Close())
-}
-
-// Publish makes everything durable and gives the stage its final name. An
-// error that wraps ErrUnsynced means that the name is there and complete, but
-// may not survive a power cut; after any other, the stage is still there for
-// Abort.
-func (s *Stage) Publish(ctx context.Context) error {
-	if err := s.sync(ctx); err != nil {
-		return err
-	}
-	if err := os.Chmod(s.dir, s.mode); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	replaced := ""
-	switch err := renameNoReplace(s.dir, s.output); {
-	case errors.Is(err, fs.ErrExist) && s.force:
-		if err := exchange(s.dir, s.output); err != nil {
-			return err
-		}
-		replaced = s.dir
-	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s: %w", s.output, ErrExists)
-	case err != nil:
-		return err
-	}
-	err := syncDir(s.parent)
-	for i := len(s.made) - 1; i >= 0 && err == nil; i-- {
-		err = syncDir(filepath.Dir(s.made[i]))
-	}
-	s.made = nil
-	if replaced != "" {
-		os.RemoveAll(replaced)
-	}
-	s.unlock()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnsynced, err)
-	}
-	return nil
-}
-
-// sync flushes every file and directory of the stage.
-func (s *Stage) sync(ctx context.Context) error {
-	dirs := []string{}
-	err := filepath.WalkDir(s.dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if d.IsDir() {
-			dirs = append(dirs, p)
-			return nil
-		}
-		f, err := os.OpenFile(p, os.O_RDWR, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(f.Sync(), f.Close())
-	})
-	for i := len(dirs) - 1; i >= 0 && err == nil; i-- {
-		err = syncDir(dirs[i])
-	}
-	return err
-}
+// TookOver reports whether a run that died had left a stage here, which was
+// removed.
+func (s *Stage) TookOver() bool { return s.took }
 
 // Abort removes the stage, the lock and the parents that NewStage made. It may
 // be called after Publish, and then does nothing.
 func (s *Stage) Abort() error {
-	if s.lock == nil {
-		s.removeParents()
-		return nil
+	var err error
+	if s.lock != nil {
+		err = s.removeAll(s.dir)
+		s.unlock()
 	}
-	err := os.RemoveAll(s.dir)
-	s.unlock()
 	s.removeParents()
 	return err
-}
-
-func (s *Stage) removeParents() {
-	for i := len(s.made) - 1; i >= 0; i-- {
-		if os.Remove(s.made[i]) != nil {
-			return // somebody else uses it
-		}
-	}
-	s.made = nil
 }
 
 // unlock removes the lock file while it is held, so that nobody can lock a
@@ -286,21 +207,32 @@ func (s *Stage) unlock() {
 	if s.lock == nil {
 		return
 	}
-	os.Remove(s.lock.Name())
-	s.lock.Close()
+	_ = s.do("unlock", s.lock.Name(), func() error { return os.Remove(s.lock.Name()) })
+	_ = s.lock.Close()
 	s.lock = nil
 }
 
-// CheckName reports why a relative, slash-separated name cannot be a file of an
-// output: it must stay inside, and exist under that name on every system.
-func CheckName(rel string) error {
-	if rel == "" || len(rel) > 1024 || path.Clean(rel) != rel || !filepath.IsLocal(rel) {
-		return fmt.Errorf("%q is not a plain relative path", rel)
-	}
-	for _, part := range strings.Split(rel, "/") {
-		if err := checkComponent(part); err != nil {
-			return fmt.Errorf("%q: %w", rel, err)
+// do makes one call that changes the disk.
+func (s *Stage) do(op, name string, call func() error) error {
+	if s.before != nil {
+		if err := s.before(op, name); err != nil {
+			return &fs.PathError{Op: op, Path: name, Err: err}
 		}
 	}
-	return nil
+	return call()
+}
+
+func (s *Stage) removeAll(dir string) error {
+	return s.do("remove", dir, func() error { return os.RemoveAll(dir) })
+}
+
+func (s *Stage) exists(name string) (bool, error) {
+	err := s.do("lstat", name, func() error {
+		_, err := os.Lstat(name)
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }

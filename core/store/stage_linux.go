@@ -48,11 +48,12 @@ func renameNoReplace(from, to string) error {
 	return err
 }
 
-// exchange swaps two names, so that one of the two outputs is always there.
+// exchange swaps two names, so that one of the two outputs is always there. An
+// error wraps errors.ErrUnsupported where the file system cannot.
 func exchange(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		return fmt.Errorf("this file system cannot exchange two names: remove %s first", to)
+		return errors.ErrUnsupported
 	}
 	return err
 }

@@ -4,7 +4,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +23,4 @@ func freeSpace(dir string) (int64, error) {
 
 func renameNoReplace(from, to string) error { return renamePlain(from, to) }
 
-func exchange(_, to string) error {
-	return fmt.Errorf("this system cannot exchange two names: remove %s first: %w", to, errors.ErrUnsupported)
-}
+func exchange(_, _ string) error { return errors.ErrUnsupported }

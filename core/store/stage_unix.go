@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -16,29 +18,52 @@ import (
 // the process.
 func lockFile(name string) (*os.File, error) {
 	for range 100 {
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 		if err != nil {
 			return nil, err
 		}
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			f.Close()
+			holder := holderOf(f)
+			_ = f.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, fmt.Errorf("%s: %w", name, ErrLocked)
+				return nil, fmt.Errorf("%s: %w%s", name, ErrLocked, holder)
 			}
-			return nil, err
+			_ = os.Remove(name)
+			return nil, fmt.Errorf("lock %s: %w", name, err)
 		}
 		// The holder before us may have removed the name between open and lock.
 		mine, err := f.Stat()
 		if err != nil {
-			f.Close()
+			_ = f.Close()
 			return nil, err
 		}
-		if named, err := os.Stat(name); err == nil && os.SameFile(mine, named) {
+		if named, err := os.Lstat(name); err == nil && os.SameFile(mine, named) {
+			tellHolder(f)
 			return f, nil
 		}
-		f.Close()
+		_ = f.Close()
 	}
 	return nil, fmt.Errorf("%s: %w: it keeps vanishing", name, ErrLocked)
+}
+
+// tellHolder writes our process id into a lock that is held, for people only:
+// a full disk is no reason not to lock.
+func tellHolder(f *os.File) {
+	text := fmt.Sprintf("%d\n", os.Getpid())
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt([]byte(text), 0)
+	}
+}
+
+// holderOf says who holds a lock, as far as that is written in it.
+func holderOf(f *os.File) string {
+	var b [20]byte
+	n, _ := f.ReadAt(b[:], 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
+	if err != nil || pid <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (process %d)", pid)
 }
 
 // renamePlain is for file systems without RENAME_NOREPLACE: the lock keeps

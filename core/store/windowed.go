@@ -18,6 +18,7 @@ type WindowedFile struct {
 	bytes   int64
 	current []span // written since the last flush began
 	flying  []span // being written back
+	failed  error  // of the disk: every later call reports it
 }
 
 type span struct{ from, to int64 }
@@ -25,12 +26,14 @@ type span struct{ from, to int64 }
 // DefaultWindow is how many bytes are written between two flushes.
 const DefaultWindow = 64 << 20
 
-// NewWindowedFile wraps f, which the caller still syncs and closes.
+// NewWindowedFile wraps f, which the caller still closes.
 func NewWindowedFile(f *os.File) *WindowedFile {
 	return &WindowedFile{f: f, window: DefaultWindow}
 }
 
-// WriteAt writes p at off.
+// WriteAt writes p at off. An error may be that of an earlier write that the
+// disk refused since; the file is then to be thrown away, for the kernel
+// reports such an error once, and a sync that follows may succeed.
 func (w *WindowedFile) WriteAt(p []byte, off int64) (int, error) {
 	n, err := w.f.WriteAt(p, off)
 	w.mu.Lock()
@@ -40,18 +43,40 @@ func (w *WindowedFile) WriteAt(p []byte, off int64) (int, error) {
 		w.bytes = 0
 		w.turn()
 	}
-	return n, err
+	if err != nil {
+		w.fail(err)
+	}
+	return n, w.failed
+}
+
+// Sync makes everything durable. It fails if any write before it did.
+func (w *WindowedFile) Sync() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bytes = 0
+	w.turn()
+	w.turn()
+	if err := w.f.Sync(); err != nil {
+		w.fail(err)
+	}
+	return w.failed
+}
+
+func (w *WindowedFile) fail(err error) {
+	if w.failed == nil && err != nil {
+		w.failed = err
+	}
 }
 
 // turn waits for the window before, drops it, and starts the current one.
 func (w *WindowedFile) turn() {
 	for _, s := range w.flying {
-		dropBehind(w.f, s.from, s.to-s.from)
+		w.fail(dropBehind(w.f, s.from, s.to-s.from))
 	}
 	w.flying, w.current = w.current, w.flying[:0]
 	w.flying = join(w.flying)
 	for _, s := range w.flying {
-		startWriteback(w.f, s.from, s.to-s.from)
+		w.fail(startWriteback(w.f, s.from, s.to-s.from))
 	}
 }
 

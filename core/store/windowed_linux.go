@@ -1,19 +1,38 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// startWriteback asks the kernel to begin writing a range. Errors are left for
-// fsync, which reports them.
-func startWriteback(f *os.File, off, n int64) {
-	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+// startWriteback asks the kernel to begin writing a range.
+func startWriteback(f *os.File, off, n int64) error {
+	return syncRange(f, off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
 // dropBehind waits until a range is on disk and drops its pages.
-func dropBehind(f *os.File, off, n int64) {
-	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
+//
+// An error must be kept: waiting takes it from the descriptor (the kernel's
+// file_check_and_advance_wb_err), and an fsync that follows no longer has it.
+func dropBehind(f *os.File, off, n int64) error {
+	err := syncRange(f, off, n, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
 	_ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_DONTNEED)
+	return err
+}
+
+func syncRange(f *os.File, off, n int64, flags int) error {
+	err := unix.SyncFileRange(int(f.Fd()), off, n, flags)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.SyncFileRange(int(f.Fd()), off, n, flags)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.ESPIPE):
+		return nil // this kind of file has no write-back that could be started
+	}
+	return fmt.Errorf("write back %d bytes at %d of %s: %w", n, off, f.Name(), err)
 }
