@@ -229,10 +229,14 @@ func (c *checker) types(t *Tensor, p *Piece) error {
 	if arith && !computable(src.DType) {
 		return fmt.Errorf("arithmetic on %q, which is %s, is not supported; wanted a float of at most 32 bits", src.Name, src.DType)
 	}
+	from := src.DType
 	if arith {
-		return encodable(tensor.Float32, t.DType)
+		from = tensor.Float32
 	}
-	return encodable(src.DType, t.DType)
+	if err := encodable(from, t.DType); err != nil {
+		return fmt.Errorf("%q: %w", src.Name, err)
+	}
+	return nil
 }
 
 func computable(d tensor.DType) bool { return d.Kind() == tensor.KindFloat && d != tensor.Float64 }

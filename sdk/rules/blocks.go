@@ -153,6 +153,7 @@ func (x *expansion) reportGaps(t *tree, b *rule.Block, place int, letters []stri
 	if len(have) == 0 || len(have) == grid {
 		return
 	}
+	x.gaps[b.Name] = true
 	if grid > maxStack {
 		x.res.Diagnostics.Errorf(diag.Keys, CodeMissing, "A part of the model is missing",
 			"source %q: block %q stands %d times at %s, yet up to %s", t.src.Name, b.Name, len(have), t.root+b.Places[place].Path, describe(letters, size)).Rule = b.Name
@@ -287,7 +288,7 @@ func (x *expansion) checkCounts() {
 			where += " to " + x.trees[0].root + last.path
 		}
 		x.blockFacts = append(x.blockFacts, blockFact{b.Name, n, where})
-		if b.Count == nil {
+		if b.Count == nil || x.gaps[b.Name] {
 			continue
 		}
 		want, err := x.whole(b.Count, env{}, nil)

@@ -60,7 +60,7 @@ func Expand(in Input) (*Result, error) {
 	}
 	x := &expansion{
 		Input: in, res: &Result{RulesHit: map[string]int{}},
-		known: map[string]bool{}, formulas: map[string]*rule.Expr{}, dropped: map[string]bool{}, used: map[string]bool{},
+		known: map[string]bool{}, formulas: map[string]*rule.Expr{}, dropped: map[string]bool{}, used: map[string]bool{}, gaps: map[string]bool{},
 	}
 	x.trees = make([]*tree, len(in.Sources))
 	for i := range in.Sources {
@@ -104,6 +104,7 @@ type expansion struct {
 
 	stacks     map[string]int // length of stack axes; nil until the bases are known
 	blockFacts []blockFact
+	gaps       map[string]bool       // blocks of which a number is left out
 	suggested  int                   // names that were compared with all others
 	known      map[string]bool       // answers of has
 	formulas   map[string]*rule.Expr // what stands in braces, parsed

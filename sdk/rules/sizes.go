@@ -8,6 +8,7 @@ import (
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/rule"
+	"github.com/loraconv/loraconv/core/tensor"
 )
 
 // votes collects, for every letter in its scope, which size each parameter
@@ -51,10 +52,26 @@ func pairKey(in *instance, b, p int, letter string) string {
 // shape disagrees with the majority or with its own axes.
 func (x *expansion) sizes() {
 	x.votes = newVotes()
+	for _, in := range x.insts {
+		x.checkTypes(in)
+	}
 	x.eachOperand(x.voteSimple)
 	x.elect()
 	x.eachOperand(x.voteComposite)
 	x.elect()
+}
+
+// checkTypes reports sources that are to stand side by side in one array, yet
+// are numbers of different kinds: integers are never converted.
+func (x *expansion) checkTypes(in *instance) {
+	for _, b := range in.bases[min(1, len(in.bases)):] {
+		first, this := in.bases[0].t.DType, b.t.DType
+		if first != this && (first.Kind() != tensor.KindFloat || this.Kind() != tensor.KindFloat) {
+			d := x.res.Diagnostics.Errorf(diag.Keys, CodeShape, "Parameters of different kinds are stored apart but belong together",
+				"%s is %s, %s is %s (row %q)", in.bases[0].t.Name, first, b.t.Name, this, in.row.Name)
+			d.Tensor, d.Rule = b.t.Name, in.row.Name
+		}
+	}
 }
 
 // operand is one tensor of an instance with the axes that a row gives it.
@@ -159,7 +176,7 @@ func (x *expansion) voteComposite(o operand) {
 			before[l] = true
 		}
 		if err := solve(a, o.p.shape()[i], sizes); err != nil {
-			x.shapeError(o.p, o.in.row.Name, "axis %d: %v", i, err)
+			x.shapeError(o.p, o.in.row.Name, "axis %d: %v%s", i, err, x.because(o, a, before))
 			continue
 		}
 		for _, l := range rule.Letters([]rule.Axis{a}) {
@@ -169,6 +186,22 @@ func (x *expansion) voteComposite(o operand) {
 			}
 		}
 	}
+}
+
+// because names the parameters that settled the sizes of an axis's letters.
+func (x *expansion) because(o operand, a rule.Axis, known map[string]bool) string {
+	var parts []string
+	for _, l := range rule.Letters([]rule.Axis{a}) {
+		n := x.votes.size[o.key(l)]
+		by := x.votes.by[o.key(l)][n]
+		if known[l] && len(by) > 0 && by[0] != o.p.t.Name {
+			parts = append(parts, fmt.Sprintf("%s has %s = %d", example(by), x.letterName(l), n))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(parts, "; ")
 }
 
 // sizesOf returns the sizes that are known for an operand's letters: elected,

@@ -1,4 +1,7 @@
 # A convolution over patches: (height, width, in, out) to (out, in, height, width).
+
+letters = { ph = "patch height", pw = "patch width", c = "image channels", vd = "vision width", p = "vision positions" }
+
 rule "patch_embedding" {
   source = "img/embedding/kernel"
   axes   = "ph pw c vd"

@@ -1,4 +1,7 @@
 # The output head is the embedding, unless the checkpoint has one of its own.
+
+letters = { v = "vocabulary", d = "width" }
+
 define "tied" {
   value = !has("decoder/logits_dense/**")
 }
