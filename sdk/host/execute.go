@@ -109,6 +109,9 @@ func (s *stream) take(m *pb.ExecuteEvent) error {
 		return nil
 	case e.Progress != nil:
 		s.progress++
+		if s.p.child != nil {
+			s.p.child.measure() // while there is something to measure
+		}
 	case e.Phase != nil:
 		s.phases++
 	}

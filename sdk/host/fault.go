@@ -68,6 +68,11 @@ func (p *Process) failed(ctx context.Context, doing string, err, cause error) er
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 	}
+	p.mu.Lock() // one call explains; the others that it takes down say the same
+	defer p.mu.Unlock()
+	if p.fault != nil {
+		return p.fault
+	}
 	if p.child != nil && cause == nil && broken(err) {
 		p.child.waitExit(time.Second) // the connection breaks a little before the process is reaped
 	}
@@ -77,11 +82,7 @@ func (p *Process) failed(ctx context.Context, doing string, err, cause error) er
 		p.child.kill()
 		p.child.waitExit(p.timeouts.Kill)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.fault == nil {
-		p.fault = p.diagnose(code, summary, doing, what, true)
-	}
+	p.fault = p.diagnose(code, summary, doing, what, true)
 	return p.fault
 }
 
@@ -123,6 +124,9 @@ func (p *Process) explain(err, cause error) (code, summary, what string) {
 		return CodeTimeout, "The plugin fell silent", fmt.Sprintf("it sent %v, and was ended", stall)
 	case errors.As(err, &message):
 		return CodeMessage, "The plugin broke the protocol", message.Error()
+	}
+	if p.child != nil && p.child.expected.Load() {
+		return CodeClosed, "The plugin has been closed", "it was closed before it had answered"
 	}
 	if p.child != nil {
 		if how, ok := p.child.ended(); ok {

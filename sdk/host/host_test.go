@@ -427,9 +427,10 @@ func TestPeakRSSIsTheChilds(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Close()
-	if got := p.PeakRSS(); got < 64<<20 || got > 190<<20 {
-		t.Errorf("peak is %d MiB; the child took 64 MiB and a Go process", got>>20)
+	if got, own := p.PeakRSS(), highWater(os.Getpid()); got < 64<<20 || got > own*3/4 {
+		t.Errorf("peak is %d MiB; the child took 64 MiB and a Go process, the host %d MiB", got>>20, own>>20)
 	}
+	t.Logf("high water %d MiB, wait4 %d MiB", p.PeakRSS()>>20, maxRSS(p.child.state)>>20)
 	_ = mine[len(mine)-1]
 }
 

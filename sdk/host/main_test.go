@@ -70,6 +70,7 @@ var programs = map[string]func(){
 	"stop":         func() { plugin.Serve(call{plan: func() { stopSelf(); select {} }}) },
 	"panic":        func() { plugin.Serve(call{plan: func() { panic("rule \x1b]0;title\a 7 has no axis") }}) },
 	"crash":        func() { plugin.Serve(call{plan: func() { go panic("in a goroutine"); select {} }}) },
+	"late-exit":    func() { plugin.Serve(call{plan: func() { time.Sleep(500 * time.Millisecond); os.Exit(7) }}) },
 	"exit-in-plan": func() { plugin.Serve(call{plan: func() { os.Exit(5) }}) },
 	"killed":       func() { plugin.Serve(call{plan: func() { syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} }}) },
 	"stderr-flood": func() {

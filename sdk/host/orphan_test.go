@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/sdk"
 )
 
@@ -223,5 +224,39 @@ func TestEscapedGrandchild(t *testing.T) {
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestCloseDuringCalls(t *testing.T) {
+	p := start(t, command(t, "hang"))
+	const n = 3
+	errs := make(chan error, n)
+	for range n {
+		go func() { errs <- planning(context.Background(), p) }()
+	}
+	time.Sleep(300 * time.Millisecond)
+	p.Close()
+	for range n {
+		var d *diag.Diagnostic
+		if err := <-errs; !errors.As(err, &d) || d.Code != CodeClosed {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// TestCallsFallTogether has several calls under way when the process crashes:
+// all tell the same.
+func TestCallsFallTogether(t *testing.T) {
+	p := start(t, command(t, "late-exit"))
+	const n = 4
+	errs := make(chan error, n)
+	for range n {
+		go func() { errs <- planning(context.Background(), p) }()
+	}
+	for range n {
+		var d *diag.Diagnostic
+		if err := <-errs; !errors.As(err, &d) || d.Code != CodeExit || !strings.Contains(d.Detail, "exited with status 7") {
+			t.Errorf("got %v", err)
+		}
 	}
 }

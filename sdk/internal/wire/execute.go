@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/hex"
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 
@@ -150,7 +149,7 @@ func (s *Events) tensor(t *sdk.TensorDone) error {
 	if s.times[t.Index]++; s.times[t.Index] > 2 {
 		return fmt.Errorf("tensor %d is reported for the third time", t.Index)
 	}
-	if t.NonFinite < 0 || t.DeltaNorm < 0 || t.BaseNorm < 0 || math.IsNaN(t.DeltaNorm) || math.IsNaN(t.BaseNorm) {
+	if t.NonFinite < 0 || t.DeltaNorm < 0 || t.BaseNorm < 0 {
 		return fmt.Errorf("tensor %d: a measure is negative: %+v", t.Index, *t)
 	}
 	if t.SHA256 != "" && !digest(t.SHA256) {
