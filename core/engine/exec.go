@@ -22,7 +22,7 @@ type executor struct {
 	rooms   chan *worker // one for each worker: whoever holds one may compute
 	ops     *operands    // of the terms
 	tally   *tally
-	measure bool // norms
+	outputs bool // what is made is the job's output: it is measured and counted
 	sink    func(target int, off int64, p []byte) error
 	tileFn  func(context.Context) error
 
@@ -324,7 +324,7 @@ func (e *executor) write(target int, off int64, p []byte) error {
 	if err := e.sink(target, off, p); err != nil {
 		return writeFault(e.p.targets[target].name, err)
 	}
-	if e.progress != nil {
+	if e.progress != nil && e.outputs {
 		e.progress.Written.Add(int64(len(p)))
 	}
 	return nil

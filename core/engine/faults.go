@@ -25,6 +25,8 @@ const (
 	CodeMemory     = "memory-too-small"  // for one chunk
 )
 
+const resultSummary = "A result is not finite"
+
 // sourceFault says that a parameter of a source could not be read.
 func sourceFault(from, name string, err error) error {
 	if isCancel(err) {
@@ -162,7 +164,7 @@ func (f finding) report(at *place, name string, t *target) *diag.Diagnostic {
 		d = diag.New(diag.Source, CodeNonFinite, "A source holds values that are not finite",
 			"%s in source %q, read for %s: %d NaN or infinite values, the first at %v; if they are meant to be there, list the target in allow_nonfinite", f.base.name, f.base.from, name, at.count, where)
 	case inResult:
-		d = diag.New(diag.Source, CodeNonFinite, "A result is not finite",
+		d = diag.New(diag.Source, CodeNonFinite, resultSummary,
 			"%s, computed from %s in source %q: %d values became NaN or infinite, the first from %v", name, f.base.name, f.base.from, at.count, where)
 	default:
 		d = diag.New(diag.Measured, CodeOverflow, "Values are beyond the output's type",

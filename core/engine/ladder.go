@@ -36,7 +36,7 @@ type ladder struct {
 }
 
 const (
-	largeSlab = 2 << 20
+	largeSlab = 4 << 20
 	smallSlab = 128 << 10
 )
 

@@ -72,7 +72,7 @@ func (s *exactSum) sqrt() float64 {
 // normBlock is how many neighbours along the last axis are summed in float64
 // before they enter an exact sum. Tiles are cut at multiples of it, so that the
 // blocks are the same whatever the tiles.
-const normBlock = 64
+const normBlock = 128
 
 // norms are the sums of squares of one target.
 type norms struct{ base, delta exactSum }
@@ -84,24 +84,9 @@ func (n *norms) merge(m *norms) {
 
 // block adds a block: before and after the terms.
 func (n *norms) block(before, after []float32) {
-	after = after[:len(before)]
-	var b0, b1, d0, d1 float64
-	i := 0
-	for ; i+2 <= len(before); i += 2 {
-		x, y := before[i], before[i+1]
-		p, q := float64(after[i]-x), float64(after[i+1]-y)
-		u, v := float64(x), float64(y)
-		b0 += float64(u * u)
-		b1 += float64(v * v)
-		d0 += float64(p * p)
-		d1 += float64(q * q)
-	}
-	if i < len(before) {
-		u, p := float64(before[i]), float64(after[i]-before[i])
-		b0 += float64(u * u)
-		d0 += float64(p * p)
-	}
-	if b, d := b0+b1, d0+d1; finite(b) && finite(d) {
+	var lanes [16]float64
+	squares(before, after, &lanes)
+	if b, d := fold(lanes[:8]), fold(lanes[8:]); finite(b) && finite(d) {
 		n.base.add(b)
 		n.delta.add(d)
 		return
@@ -109,6 +94,32 @@ func (n *norms) block(before, after []float32) {
 	for i := range before {
 		n.element(before[i], after[i])
 	}
+}
+
+// squaresPortable sums squares in eight lanes each: those of before in the
+// first eight, those of float32(after - before) in the others. Element i goes
+// to lane i modulo 8, in order.
+func squaresPortable(before, after []float32, lanes *[16]float64) {
+	*lanes = [16]float64{}
+	for len(before) >= 8 {
+		squaresRest(before[:8], after[:8], lanes)
+		before, after = before[8:], after[8:]
+	}
+	squaresRest(before, after, lanes)
+}
+
+// squaresRest adds up to eight elements, the first to lane 0.
+func squaresRest(before, after []float32, lanes *[16]float64) {
+	for i, x := range before {
+		u, p := float64(x), float64(after[i]-x)
+		lanes[i&7] += float64(u * u)
+		lanes[8+i&7] += float64(p * p)
+	}
+}
+
+// fold adds eight lanes up.
+func fold(l []float64) float64 {
+	return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }
 
 // element adds one element: exactly, since the square of a float32 is a

@@ -46,11 +46,18 @@ func Run(ctx context.Context, job Job) (Stats, error) {
 	if err != nil {
 		return stats, err
 	}
-	found.Append(more)
+	found.Append(without(more, found))
 	if err := found.Err(); err != nil {
 		return stats, err
 	}
 	return stats, recheck(job.Sources)
+}
+
+// without leaves out results that are not finite because an adapter is not.
+func without(results, adapters diag.List) diag.List {
+	return slices.DeleteFunc(results, func(r *diag.Diagnostic) bool {
+		return r.Summary == resultSummary && slices.ContainsFunc(adapters, func(a *diag.Diagnostic) bool { return a.Tensor == r.Tensor })
+	})
 }
 
 // work is a job that is worked out: what will be read, in which groups, and
@@ -182,6 +189,7 @@ func (w *work) missing(allowed bool) (int, error) {
 			ds.Append(l)
 		}
 	}
+	ds.Sort()
 	return n + m, ds.Err()
 }
 
@@ -250,7 +258,7 @@ func (w *work) stream(ctx context.Context, job *Job, stats *Stats) (diag.List, e
 	e := w.executor(ctx, job, w.main)
 	defer e.cancel(nil)
 	e.tally = newTally(len(w.main.targets), job.AllowNonFinite)
-	e.sink, e.measure = job.Sink.WriteAt, true
+	e.sink, e.outputs = job.Sink.WriteAt, true
 	if err := e.fills(job.Sink.Fresh()); err != nil {
 		return nil, err
 	}

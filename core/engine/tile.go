@@ -8,7 +8,7 @@ import (
 
 const (
 	tileElements = 64 << 10 // of float32: a quarter of a second-level cache of 1 MiB
-	tileColumns  = 1024
+	tileColumns  = 512
 )
 
 // worker is the room that one goroutine computes in. Nothing is allocated while
@@ -180,7 +180,7 @@ func (e *executor) tile(k *worker, s *slab, in *inst, t box) {
 	}
 	if len(u.terms) > 0 {
 		decode()
-		measured := len(u.whole)+len(u.parts) > 0 && e.measure
+		measured := len(u.whole)+len(u.parts) > 0 && e.outputs
 		if measured {
 			copy(k.before, w)
 		}
