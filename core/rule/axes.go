@@ -132,7 +132,7 @@ func letterByte(c byte, first bool) bool {
 
 // group makes one axis of a bracket's content; a sum arrives as one already.
 func group(in []Axis) Axis {
-	if len(in) == 1 && (in[0].Sum != nil || in[0].Letter != "") {
+	if len(in) == 1 {
 		return in[0]
 	}
 	return Axis{Prod: in}

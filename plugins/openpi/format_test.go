@@ -1,0 +1,24 @@
+package openpi
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/loraconv/loraconv/core/rule"
+)
+
+// The built-in table prints in the notation that it is written in.
+func TestRulesPrintAndParse(t *testing.T) {
+	table, err := Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := rule.Parse(rule.Format(table), "printed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(table, again); d != "" {
+		t.Error(d)
+	}
+}
