@@ -136,9 +136,10 @@ func (db *database) read(dir below, v *ocdbt.Value, limit int64) ([]byte, error)
 	return data, nil
 }
 
-// checkRange checks that a value lies within its file.
+// checkRange checks that a value lies within its file. In folders it is the
+// file.
 func (db *database) checkRange(dir below, v *ocdbt.Value) error {
-	if v.Inline != nil {
+	if v.Inline != nil || !db.ocdbt {
 		return nil
 	}
 	size, err := dir.Size(v.File)

@@ -174,15 +174,35 @@ func (d *directory) resolve(ctx context.Context, abs string) error {
 		}
 	}
 	d.files = newFileSet(d.root)
+	if l.files["orbax.checkpoint"] {
+		d.description.Layout = append(d.description.Layout, "orbax v1")
+	}
 	switch k {
 	case treeDir:
 		d.description.Trees = []string{"."}
-		return d.loadMetadata(l, abs)
+		err = d.loadMetadata(l, abs)
 	case stepDir:
-		return d.loadStep(ctx, l, abs)
+		err = d.loadStep(ctx, l, abs)
 	default:
-		return fmt.Errorf("no parameters, items or steps here: %w", store.ErrFormat)
+		err = fmt.Errorf("no parameters, items or steps here: %w", store.ErrFormat)
 	}
+	if err == nil {
+		d.warnUnnamed()
+	}
+	return err
+}
+
+// warnUnnamed notes trees whose names must be guessed.
+func (d *directory) warnUnnamed() {
+	for _, tree := range d.description.Trees {
+		if !exists(d.root, path.Join(tree, treeFile)) && !exists(d.root, path.Join(tree, legacyFile)) {
+			d.description.Warnings = append(d.description.Warnings, noNames(tree))
+		}
+	}
+}
+
+func noNames(tree string) string {
+	return fmt.Sprintf("directory %q has no %s: names are taken from the storage, where a dot may be part of a name", tree, treeFile)
 }
 
 // enter makes a directory below the new root.

@@ -429,6 +429,80 @@ func TestUnnamed(t *testing.T) {
 	}
 }
 
+// folder writes a tree of one float32 array in folders, uncompressed.
+func folder(t *testing.T, shape, chunks string, files map[string]int) string {
+	t.Helper()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, treeFile), `{"tree_metadata": {"('w',)": {"key_metadata": [{"key": "w", "key_type": 2}], "value_metadata": {"value_type": "np.ndarray", "skip_deserialize": false}}}, "use_zarr3": false}`)
+	writeFile(t, filepath.Join(dir, "w", ".zarray"), `{"zarr_format":2,"shape":`+shape+`,"chunks":`+chunks+`,"dtype":"<f4","compressor":null,"fill_value":null,"order":"C","filters":null}`)
+	for name, size := range files {
+		writeFile(t, filepath.Join(dir, "w", name), strings.Repeat("x", size))
+	}
+	return dir
+}
+
+// TestLeftOver: chunks beyond the shape would be dropped; a file that is no
+// chunk is none.
+func TestLeftOver(t *testing.T) {
+	files := map[string]int{"0.0": 16, "0.1": 16, "1.0": 16, "1.1": 16, ".zattrs": 2, "0.0.bak": 16}
+	if _, err := mustOpen(t, folder(t, "[4,4]", "[2,2]", files), Options{}).Tree("."); err != nil {
+		t.Error(err)
+	}
+	_, err := mustOpen(t, folder(t, "[2,4]", "[2,2]", files), Options{}).Tree(".")
+	if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), `"1.0" lies outside`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestWriteShape: a shape that is no multiple of what was written at a time was
+// changed, though no chunk lies outside it.
+func TestWriteShape(t *testing.T) {
+	for shape, good := range map[string]bool{"[4,4]": true, "[4,2]": true, "[3,4]": false} {
+		dir := folder(t, shape, "[2,4]", map[string]int{"0.0": 32, "1.0": 32})
+		path := filepath.Join(dir, treeFile)
+		doc, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, path, strings.Replace(string(doc), `"np.ndarray"`, `"jax.Array", "write_shape": [2, 2]`, 1))
+		if _, err := mustOpen(t, dir, Options{}).Tree("."); (err == nil) != good || err != nil && !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("shape %s: error %v", shape, err)
+		}
+	}
+}
+
+// TestGrown: a chunk that is a file, and grows after it was listed.
+func TestGrown(t *testing.T) {
+	dir := folder(t, "[2,2]", "[2,2]", map[string]int{"0.0": 16})
+	r := mustTree(t, mustOpen(t, dir, Options{}), ".")
+	writeFile(t, filepath.Join(dir, "w", "0.0"), strings.Repeat("x", 17))
+	if sum, err := readParam(r, "w"); !errors.Is(err, store.ErrChanged) {
+		t.Errorf("%s, error %v", sum, err)
+	}
+}
+
+// TestTruncated: a data file that was cut short is noticed before any value is
+// read.
+func TestTruncated(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, orbaxtest.Options{ProcessDir: true}, param("w", tensor.Shape{1000}, nil))
+	files, err := filepath.Glob(filepath.Join(dir, "ocdbt.process_0", "d", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	info, err := os.Stat(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(files[0], info.Size()-1); err != nil {
+		t.Fatal(err)
+	}
+	_, err = mustOpen(t, dir, Options{}).Tree(".")
+	if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "ocdbt.process_0/d/"+filepath.Base(files[0])) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestMissing: absent chunks are the fill value where that is allowed, and an
 // error where _METADATA says that all were stored.
 func TestMissing(t *testing.T) {

@@ -158,7 +158,7 @@ func (t *tree) guessStructure(legacy *legacyTree) (*treeMetadata, error) {
 	if len(m.leaves) == 0 {
 		return nil, fmt.Errorf("directory %q has no %s and holds no arrays: %w", t.dir.dir, treeFile, store.ErrFormat)
 	}
-	warning := fmt.Sprintf("directory %q has no %s: names were taken from the storage, where a dot may be part of a name", t.dir.dir, treeFile)
+	warning := noNames(t.dir.dir)
 	t.man.Warnings = append(t.man.Warnings, warning)
 	if err := m.checkPaths(); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", warning, err, store.ErrCorrupt)
@@ -365,13 +365,13 @@ func (l *loader) add(leaf *leaf, p stored, t manifest.Tensor) {
 // hold them.
 func (l *loader) claim(sum hash.Hash) error {
 	t := l.tree
-	files := map[string]struct{}{}
+	files := map[string]int64{} // and their sizes, where a file is one value
 	unclaimed, err := t.claim(l.arrays, func(a *array, index []int, v *ocdbt.Value) error {
 		if err := t.db.checkRange(t.dir, v); err != nil {
 			return fmt.Errorf("parameter %q, chunk %q: %w", a.name, a.Key(index), err)
 		}
 		if v.Inline == nil {
-			files[v.File] = struct{}{}
+			files[v.File] = v.Length
 		}
 		return a.count(index, v)
 	})
@@ -387,9 +387,11 @@ func (l *loader) claim(sum hash.Hash) error {
 		hashFile(sum, "array "+name, l.docs[name])
 	}
 	for _, name := range sortedKeys(files) {
-		size, err := t.dir.Size(name)
-		if err != nil {
-			return err
+		size := files[name]
+		if t.db.ocdbt {
+			if size, err = t.dir.Size(name); err != nil {
+				return err
+			}
 		}
 		fmt.Fprintf(sum, "data %q %d\n", name, size)
 	}

@@ -92,15 +92,16 @@ func inflate(frame []byte) ([]byte, error) {
 	if err := d.Reset(io.MultiReader(bytes.NewReader(frame))); err != nil {
 		return nil, fmt.Errorf("zstd: %w: %w", err, store.ErrCorrupt)
 	}
-	out, err := io.ReadAll(io.LimitReader(d, maxNode+1))
+	limit := min(maxNode, 1<<20+maxRatio*len(frame))
+	out, err := io.ReadAll(io.LimitReader(d, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w: %w", err, store.ErrCorrupt)
 	}
 	if err := d.Reset(nil); err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
-	if len(out) > maxNode {
-		return nil, fmt.Errorf("decodes to more than %d bytes: %w", maxNode, store.ErrUnsupported)
+	if len(out) > limit {
+		return nil, fmt.Errorf("zstd frame of %d bytes decodes to more than %d: %w", len(frame), limit, store.ErrUnsupported)
 	}
 	return out, nil
 }

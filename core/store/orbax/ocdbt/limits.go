@@ -6,6 +6,7 @@ const (
 	maxEnvelope   = 64 << 20  // stored bytes of a manifest or node
 	maxNode       = 128 << 20 // decoded bytes of a manifest or node
 	maxDecoded    = 256 << 20 // decoded bytes of all nodes
+	maxRatio      = 512       // decoded bytes of a manifest or node for each stored byte, beyond a MiB
 	maxNodes      = 1 << 17
 	maxEntries    = 1 << 20 // of one node, and of the whole database
 	maxInline     = 1 << 20 // bytes of a value inside a leaf

@@ -99,6 +99,14 @@ func TestEnvelope(t *testing.T) {
 			t.Errorf("%s: was accepted", name)
 		}
 	}
+	// A second frame, or a skippable one, is no part of the body.
+	frame := realManifest[14 : len(realManifest)-4]
+	for name, more := range map[string][]byte{"a second frame": frame, "a skippable frame": {0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0}} {
+		b := slices.Concat(realManifest[:len(realManifest)-4], more, make([]byte, 4))
+		if _, err := openEnvelope(ocdbttest.Reseal(b), magicManifest); !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
 	if _, err := openEnvelope(realManifest, magicNode); err == nil {
 		t.Error("a manifest passes for a node")
 	}

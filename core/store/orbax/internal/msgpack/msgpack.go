@@ -25,7 +25,7 @@ import (
 
 const (
 	maxDepth  = 64
-	maxValues = 1 << 20
+	maxValues = 1 << 18
 	maxText   = 1 << 20
 	maxRank   = 32
 )
@@ -64,14 +64,13 @@ type Value struct {
 	Shape  []int
 	Offset int64 // of the bytes of Elements and Binary
 	Length int64
+	index  map[string]int // of Keys
 }
 
 // Member returns the value of a map's key, or nil.
 func (v *Value) Member(key string) *Value {
-	for i, k := range v.Keys {
-		if k == key {
-			return &v.Items[i]
-		}
+	if i, ok := v.index[key]; ok {
+		return &v.Items[i]
 	}
 	return nil
 }
@@ -256,11 +255,10 @@ func (p *parser) array(n int64, depth int) (Value, error) {
 }
 
 func (p *parser) mapOf(n int64, depth int) (Value, error) {
-	v := Value{Kind: Map}
+	v := Value{Kind: Map, index: map[string]int{}}
 	if n > (p.size-p.pos)/2 {
 		return v, fmt.Errorf("map of %d pairs in %d bytes", n, p.size-p.pos)
 	}
-	seen := map[string]struct{}{}
 	for range n {
 		key, err := p.value(depth + 1)
 		if err == nil && key.Kind != Text {
@@ -269,10 +267,10 @@ func (p *parser) mapOf(n int64, depth int) (Value, error) {
 		if err != nil {
 			return v, err
 		}
-		if _, ok := seen[key.Text]; ok {
+		if _, ok := v.index[key.Text]; ok {
 			return v, fmt.Errorf("key %q occurs twice", key.Text)
 		}
-		seen[key.Text] = struct{}{}
+		v.index[key.Text] = len(v.Keys)
 		item, err := p.value(depth + 1)
 		if err != nil {
 			return v, err
