@@ -254,6 +254,7 @@ func TestMisbehaviour(t *testing.T) {
 		{"stdout-endless", describe, CodeStart, []string{"xxxx", "…"}, patient},
 		{"stdout-netrpc", describe, CodeStart, []string{"netrpc"}, patient},
 		{"stdout-core", describe, CodeStart, []string{"7"}, patient},
+		{"stdout-outside", describe, CodeStart, []string{"its address is not in the directory"}, patient},
 		{"stdout-elsewhere", describe, CodeStart, []string{"directory"}, patient},
 		{"no-tls", describe, CodeTimeout, []string{"1.5s"}, noStart},
 		{"version", describe, CodeStart, []string{"7", "1"}, patient},

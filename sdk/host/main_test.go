@@ -57,6 +57,7 @@ var programs = map[string]func(){
 	"stdout-endless": func() { flood(os.Stdout, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx") },
 	"stdout-netrpc":  func() { fmt.Println("1|1|unix|" + os.Getenv(goplugin.EnvUnixSocketDir) + "/s|netrpc|"); select {} },
 	"stdout-core":    func() { fmt.Println("7|1|unix|/nowhere|grpc|"); select {} },
+	"stdout-outside": func() { fmt.Println("1|1|unix|/run/other.sock|grpc|"); select {} },
 	"stdout-elsewhere": func() {
 		fmt.Println("1|1|tcp|192.0.2.1:80|grpc|" + strings.Repeat("A", 60))
 		select {}
