@@ -3,7 +3,7 @@ package manifest
 import "sort"
 
 // Suggest returns the candidate that name was most likely meant to be, or ""
-// when none is close enough: the edit distance must be at most a third of the
+// when none is close enough: the edit distance must be at most a third, rounded up, of the
 // longer name, and at most eight.
 func Suggest(name string, candidates []string) string {
 	sorted := append([]string(nil), candidates...)
