@@ -355,7 +355,7 @@ func TestHostile(t *testing.T) {
 		}, "range"},
 		{"inline value of 2 MiB", func(b *ocdbttest.Builder) (ocdbttest.Ref, uint8) {
 			e := ocdbttest.Entry{Key: "k", Inline: make([]byte, 2<<20)}
-			return b.Add(ocdbttest.Envelope(magicNode, ocdbttest.Leaf([]ocdbttest.Entry{e}), true)), 0
+			return b.Add(ocdbttest.Envelope(magicNode, ocdbttest.Leaf([]ocdbttest.Entry{e}), false)), 0
 		}, "inline value"},
 		{"zstd bomb", func(b *ocdbttest.Builder) (ocdbttest.Ref, uint8) {
 			return b.Add(ocdbttest.Envelope(magicNode, make([]byte, maxNode+1), true)), 0
