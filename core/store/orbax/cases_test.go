@@ -3,11 +3,14 @@ package orbax
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/loraconv/loraconv/core/store/orbax/ocdbt"
 )
 
 // TestCases reads checkpoints that real releases of Orbax and TensorStore wrote,
@@ -58,5 +61,33 @@ func unpack(t testing.TB, archive string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestGenerations walks the version nodes of a database that TensorStore wrote
+// with an arity of 4: more than sixty generations, none left out.
+func TestGenerations(t *testing.T) {
+	root, err := os.OpenRoot(filepath.Join(unpack(t, "testdata/cases/ts-generations.tgz"), "ts-generations", "checkpoint"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }()
+	files := newFileSet(root)
+	defer func() { _ = files.close() }()
+	db, err := ocdbt.Open(context.Background(), below{files, "."}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions, err := db.Versions(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range versions {
+		if v.Generation != uint64(i+1) {
+			t.Fatalf("generation %d in place %d", v.Generation, i)
+		}
+	}
+	if len(versions) < 60 || versions[len(versions)-1].Generation != db.Generation {
+		t.Errorf("%d generations", len(versions))
 	}
 }

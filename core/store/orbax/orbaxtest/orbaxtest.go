@@ -1,7 +1,7 @@
 // Package orbaxtest writes directories of parameters in the format of Orbax
 // (OCDBT, zarr 2 or 3, zstd) for tests, benchmarks and examples: small ones,
 // and ones of many gigabytes, which are streamed. The same parameters give the
-// same bytes. Orbax itself reads what it writes; it is not meant for saving
+// same bytes. TensorStore 0.1.86 reads what it writes; it is not meant for saving
 // anything of value. Only testing code imports it.
 package orbaxtest
 
