@@ -223,17 +223,22 @@ func (r *reader) otherSteps(chosen string, open opener) error {
 
 func (r *reader) step(n int, name string, open opener) error {
 	d, err := open(r.ctx, r.path, &n)
-	switch {
-	case errors.Is(err, store.ErrUnfinished):
+	if errors.Is(err, store.ErrUnfinished) {
 		r.warn(fmt.Sprintf("step %d was passed over: it is an unfinished save", n))
 		return nil
-	case err != nil:
+	}
+	if err == nil {
+		if inside := r.inside(d.Describe().Root); inside != name {
+			err = fmt.Errorf("it was opened as %q, wanted %q", inside, name)
+		} else {
+			err = r.directory(d, name, false)
+		}
+		err = errors.Join(err, d.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("step %d, which is not the latest (choose another with -step): %w", n, err)
 	}
-	if inside := r.inside(d.Describe().Root); inside != name {
-		return errors.Join(fmt.Errorf("step %d was opened as %q, wanted %q", n, inside, name), d.Close())
-	}
-	return errors.Join(r.directory(d, name, false), d.Close())
+	return nil
 }
 
 // maxConfig bounds an adapter_config.json, in bytes.

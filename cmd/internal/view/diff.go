@@ -71,7 +71,7 @@ func writeDifference(b *strings.Builder, t *compare.Tensor) {
 	if t.Differing == 0 {
 		return
 	}
-	fmt.Fprintf(b, "    %s of %s differ", Number(t.Differing), Count(int(t.Elements), "element"))
+	fmt.Fprintf(b, "    %s of %s elements differ", Number(t.Differing), Number(t.Elements))
 	if t.MaxAbs > 0 {
 		fmt.Fprintf(b, ", by at most %.6g", float64(t.MaxAbs))
 	} else if t.NaN == 0 {

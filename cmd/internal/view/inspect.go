@@ -93,7 +93,7 @@ func writeTree(b *strings.Builder, name string, r *inspect.Report) {
 		dtypes[t.Tensors[i].DType]++
 		digests = digests || t.Tensors[i].SHA256 != ""
 	}
-	fmt.Fprintf(b, "Tree %s: %s, %s elements, %s\n", Printable(name), Count(len(t.Tensors), "parameter"), Number(elements), Bytes(bytes))
+	fmt.Fprintf(b, "Tree %s: %s, %s, %s\n", Printable(name), Count(len(t.Tensors), "parameter"), Count(int(elements), "element"), Bytes(bytes))
 	var types []string
 	for _, d := range slices.Sorted(maps.Keys(dtypes)) {
 		types = append(types, fmt.Sprintf("%s (%d)", d, dtypes[d]))
@@ -101,7 +101,7 @@ func writeTree(b *strings.Builder, name string, r *inspect.Report) {
 	if len(types) > 0 {
 		b.WriteString(wrap("  dtypes    ", strings.Join(types, ", ")))
 	}
-	if n := valued(t); n > 0 && n == len(t.Tensors) {
+	if n := valued(t); !digests && n > 0 && n == len(t.Tensors) {
 		fmt.Fprintf(b, "  names     each ends in a component \"value\", which is left out here\n")
 	}
 	writePairs(b, name, r.Pairs)
@@ -143,7 +143,7 @@ func quoted(s string) string {
 func writePairs(b *strings.Builder, tree string, pairs []inspect.Pair) {
 	var list grouping
 	ranks := map[int]int{}
-	n := 0
+	n, unknown := 0, 0
 	for i := range pairs {
 		p := &pairs[i]
 		if p.Tree != tree {
@@ -154,6 +154,8 @@ func writePairs(b *strings.Builder, tree string, pairs []inspect.Pair) {
 		if p.Rank != nil {
 			rank = fmt.Sprintf("rank %d", *p.Rank)
 			ranks[*p.Rank]++
+		} else {
+			unknown++
 		}
 		what := fmt.Sprintf("a %v, b %v", p.ShapeA, p.ShapeB)
 		if !p.InTree {
@@ -167,6 +169,9 @@ func writePairs(b *strings.Builder, tree string, pairs []inspect.Pair) {
 	var by []string
 	for _, r := range slices.Sorted(maps.Keys(ranks)) {
 		by = append(by, fmt.Sprintf("rank %d (%d)", r, ranks[r]))
+	}
+	if unknown > 0 {
+		by = append(by, fmt.Sprintf("rank unknown (%d)", unknown))
 	}
 	b.WriteString(wrap("  LoRA      ", Count(n, "pair")+": "+strings.Join(by, ", ")))
 	fmt.Fprintf(b, "\n  LoRA pairs, by the parameter they change\n")
@@ -187,16 +192,16 @@ func writeTensors(b *strings.Builder, t *inspect.Tree) {
 		list.add(short(p.Name), p.DType.String(), p.Shape.String(), Bytes(p.Bytes))
 	}
 	fmt.Fprintf(b, "\n  Parameters\n")
-	parent, table := "", Table{Indent: 4}
+	parent, times, table := "", "", Table{Indent: 4}
 	flush := func() {
 		b.WriteString(table.String())
 		table = Table{Indent: 4}
 	}
 	for i, g := range list.groups {
 		dir, leaf := parted(g.name())
-		if dir != parent || i == 0 {
+		if dir != parent || dir != "" && g.times() != times || i == 0 {
 			flush()
-			if parent = dir; dir != "" {
+			if parent, times = dir, g.times(); dir != "" {
 				fmt.Fprintf(b, "    %s%s\n", Printable(dir), g.times())
 			}
 		}
