@@ -18,9 +18,11 @@ type ExecuteRequest struct {
 	AllowNonFinite []string `json:"allow_nonfinite,omitempty"` // globs over targets
 	FillMissing    bool     `json:"fill_missing,omitempty"`
 
-	// SlowMillis makes each tile take at least so long. It is a hook of the
-	// tests that kill processes.
-	SlowMillis int `json:"slow_millis,omitempty"`
+	// SlowMillis makes each tile take at least so long, or with SlowPhase
+	// "digest" the beginning of that phase. It is a hook of the tests that kill
+	// processes.
+	SlowMillis int    `json:"slow_millis,omitempty"`
+	SlowPhase  string `json:"slow_phase,omitempty"`
 }
 
 // ExecuteSource is where a source's tree lies.

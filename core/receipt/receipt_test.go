@@ -82,9 +82,9 @@ func TestVerifyAccepts(t *testing.T) {
 	}
 }
 
-// Every flipped bit of every file is found, and the tensor that holds it is
+// A flipped bit in any byte of any file is found, and the tensor that holds it is
 // named.
-func TestVerifyFindsEveryFlippedBit(t *testing.T) {
+func TestVerifyFindsEveryFlippedByte(t *testing.T) {
 	dir := output(t)
 	for _, name := range []string{"model.safetensors", "assets/norm_stats.json", ManifestName, ProvenanceName} {
 		p := filepath.Join(dir, name)
@@ -92,7 +92,8 @@ func TestVerifyFindsEveryFlippedBit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for bit := range 8 * len(b) {
+		for i := range b {
+			bit := 8*i + i%8
 			b[bit/8] ^= 1 << (bit % 8)
 			if err := os.WriteFile(p, b, 0o644); err != nil {
 				t.Fatal(err)

@@ -2,6 +2,9 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/plan"
@@ -127,6 +130,7 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 		p.Drops = append(p.Drops, o.drops...)
 		m[o.Name] = o.Manifest
 	}
+	plan.Normalize(p)
 	b.ds.Append(plan.Check(p, m))
 	if b.ds.HasErrors() {
 		return nil
@@ -146,7 +150,22 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 		Name: b.c.Name, Plugin: b.plugin.id, Method: b.c.Method, Plan: p, Digest: digest, Manifests: m,
 		Sources: b.opened, Output: b.c.Output.Path, Compute: b.c.Compute,
 		AllowNonFinite: b.c.AllowNonFinite, FillMissing: b.c.FillMissing,
+		SpecDigest: specDigest(b.s.File.Files),
 	}
+}
+
+// specDigest is the SHA-256 over the files of a spec, in order, or "" when one
+// of them cannot be read again.
+func specDigest(files []string) string {
+	h := sha256.New()
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return ""
+		}
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func ruleHint(r spec.Rule, p *plan.Plan) string {

@@ -52,7 +52,6 @@ func (s *Session) Run(ctx context.Context, p *Prepared) (*Result, error) {
 	if err := r.layOut(); err != nil {
 		return nil, err
 	}
-	s.phase(p.Name, "layout")
 	stage, err := store.NewStage(r.output, store.StageOptions{Force: s.Force, Need: r.need()})
 	if err != nil {
 		return nil, outputFault(err, r.output)
@@ -64,8 +63,7 @@ func (s *Session) Run(ctx context.Context, p *Prepared) (*Result, error) {
 		}
 		return nil, err
 	}
-	s.phase(p.Name, "publish")
-	if err := stage.Publish(ctx); err != nil {
+	if err := r.publish(ctx); err != nil {
 		if !errors.Is(err, store.ErrUnsynced) {
 			err = errors.Join(err, stage.Abort())
 		}
@@ -173,8 +171,33 @@ func (r *run) sideFileSize(f plan.File) int64 {
 	return 0
 }
 
+// publish gives the finished stage its name.
+func (r *run) publish(ctx context.Context) error {
+	if err := r.begin(ctx, "publish"); err != nil {
+		return err
+	}
+	return r.stage.Publish(ctx)
+}
+
+// begin tells of a phase and, for the tests that kill processes, makes it last.
+func (r *run) begin(ctx context.Context, phase string) error {
+	r.s.phase(r.p.Name, phase)
+	if r.s.SlowPhase != phase {
+		return nil
+	}
+	select {
+	case <-time.After(time.Duration(r.s.SlowMillis) * time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // fill writes everything into the stage.
 func (r *run) fill(ctx context.Context) error {
+	if err := r.begin(ctx, "layout"); err != nil {
+		return err
+	}
 	if err := r.header(); err != nil {
 		return err
 	}
@@ -216,7 +239,10 @@ func (r *run) execute(ctx context.Context) error {
 	req := &sdk.ExecuteRequest{
 		Plan: encoded, Stage: r.stage.Dir(), Digests: []string{r.p.Plan.Output.File},
 		Memory: memory - hostReserve, Workers: workers,
-		AllowNonFinite: r.p.AllowNonFinite, FillMissing: r.p.FillMissing, SlowMillis: r.s.SlowMillis,
+		AllowNonFinite: r.p.AllowNonFinite, FillMissing: r.p.FillMissing,
+	}
+	if r.s.SlowPhase == "stream" || r.s.SlowPhase == "digest" {
+		req.SlowMillis, req.SlowPhase = r.s.SlowMillis, r.s.SlowPhase
 	}
 	for _, o := range r.p.Sources {
 		req.Sources = append(req.Sources, sdk.ExecuteSource{Name: o.Name, Root: o.Root, Tree: o.Tree, Fingerprint: o.Fingerprint})

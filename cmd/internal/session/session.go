@@ -27,7 +27,9 @@ type Options struct {
 	Observer Observer
 	Getenv   func(string) (string, bool)
 
-	// SlowMillis is handed to the worker; see sdk.ExecuteRequest.
+	// SlowPhase lasts at least SlowMillis longer ("stream": each tile does). It
+	// is a hook of the tests that kill processes.
+	SlowPhase  string
 	SlowMillis int
 }
 
@@ -112,6 +114,9 @@ type PluginID struct {
 func (s *Session) Prepare(ctx context.Context, c *spec.Conversion) (*Prepared, diag.List) {
 	b := &builder{s: s, c: c}
 	p := b.build(ctx)
+	for _, d := range b.ds {
+		d.Summary, d.Detail = s.File.Redact(d.Summary), s.File.Redact(d.Detail)
+	}
 	s.File.Place(b.ds)
 	b.ds.Sort()
 	if b.ds.HasErrors() {

@@ -65,6 +65,11 @@ func (x *execution) run(ctx context.Context, p *plan.Plan, sources sources, s *s
 	}
 	if err == nil {
 		x.phase("digest")
+		if r := x.request; r.SlowPhase == "digest" {
+			err = slow(time.Duration(r.SlowMillis) * time.Millisecond)(ctx)
+		}
+	}
+	if err == nil {
 		err = x.digests(ctx, p, s, stats)
 	}
 	quiet() // nothing is emitted behind Done, or after the return
@@ -91,7 +96,7 @@ func (x *execution) compute(ctx context.Context, p *plan.Plan, readers map[strin
 		Progress:       &x.progress,
 		Phase:          x.phase,
 	}
-	if r.SlowMillis > 0 {
+	if r.SlowMillis > 0 && r.SlowPhase != "digest" {
 		job.Tile = slow(time.Duration(r.SlowMillis) * time.Millisecond)
 	}
 	return engine.Run(ctx, job)

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Two checkpoints that OpenPI wrote, with the weights that its own runtime
+// amounts to: pi0.5 with a frozen bfloat16 base, and pi0 with alpha unlike rank.
+var shipped = []string{"pi05_lora", "pi0_lora_alpha"}
+
+func TestConversions(t *testing.T) {
+	for _, name := range shipped {
+		for _, dtype := range []string{"float32", "bfloat16", "mixed"} {
+			t.Run(name+"/"+dtype, func(t *testing.T) {
+				convertsRight(t, filepath.Join("testdata", "openpi", name), dtype)
+			})
+		}
+	}
+}
+
+// The same bytes, whatever computes them and with how much.
+func TestDeterminism(t *testing.T) {
+	dir := absolute(t, filepath.Join("testdata", "openpi", "pi05_lora"))
+	c := readCase(t, dir)
+	plugin := buildPlugin(t)
+	var first []byte
+	for _, run := range []struct {
+		name  string
+		flags []string
+		plan  bool
+		env   string
+	}{
+		{name: "default"},
+		{name: "1 worker", flags: []string{"-workers", "1"}},
+		{name: "2 workers", flags: []string{"-workers", "2"}},
+		{name: "7 workers", flags: []string{"-workers", "7"}},
+		{name: "128MiB", flags: []string{"-memory", "128MiB"}},
+		{name: "1GiB, 7 workers", flags: []string{"-memory", "1GiB", "-workers=7"}},
+		{name: "plan file", plan: true},
+		{name: "external plugin", env: plugin},
+		{name: "external plugin, plan file", env: plugin, plan: true},
+	} {
+		t.Run(run.name, func(t *testing.T) {
+			t.Setenv("LORACONV_PLUGIN_OPENPI", run.env)
+			out := filepath.Join(t.TempDir(), "out")
+			what := writeSpec(t, c.spec(c.source(dir), "mixed", out))
+			if run.plan {
+				file := filepath.Join(t.TempDir(), "robot.plan")
+				if code, _, stderr := loraconv(t, "plan", what, "-out", file); code != 0 {
+					t.Fatalf("exit %d\n%s", code, stderr)
+				}
+				what = file
+			}
+			code, _, stderr := loraconv(t, append([]string{"run", what}, run.flags...)...)
+			if code != 0 {
+				t.Fatalf("exit %d\n%s", code, stderr)
+			}
+			if run.env != "" && !run.plan && !bytes.Contains([]byte(stderr), []byte("plugin-override")) {
+				t.Errorf("nothing was said about the plugin from the environment:\n%s", stderr)
+			}
+			var all []byte
+			for _, f := range []string{"model.safetensors", "config.json", "loraconv.manifest.json"} {
+				b, err := os.ReadFile(filepath.Join(out, f))
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, b...)
+			}
+			if first == nil {
+				first = all
+			}
+			if !bytes.Equal(first, all) {
+				t.Error("other bytes than the first run's")
+			}
+		})
+	}
+}
+
+func buildPlugin(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "loraconv-plugin-openpi")
+	cmd := exec.Command("go", "build", "-o", bin, "github.com/loraconv/loraconv/cmd/loraconv-plugin-openpi")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+// A second run finds its own output; a changed output or another plan is
+// never overwritten unasked.
+func TestOutputExists(t *testing.T) {
+	dir := absolute(t, filepath.Join("testdata", "openpi", "pi05_lora"))
+	c := readCase(t, dir)
+	out := filepath.Join(t.TempDir(), "out")
+	spec := writeSpec(t, c.spec(c.source(dir), "mixed", out))
+	run := func(want int, args ...string) {
+		t.Helper()
+		if code, stdout, stderr := loraconv(t, append([]string{"run"}, args...)...); code != want {
+			t.Fatalf("exit %d, wanted %d\n%s%s", code, want, stdout, stderr)
+		}
+	}
+	run(0, spec)
+	run(0, spec)
+	other := writeSpec(t, c.spec(c.source(dir), "float32", out))
+	run(9, other)
+	weights := filepath.Join(out, "model.safetensors")
+	b, err := os.ReadFile(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-1] ^= 1
+	if err := os.WriteFile(weights, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(9, spec)
+	run(0, "-force", spec)
+	run(0, "-force", other)
+	run(0, other)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loraconv/loraconv/cmd/internal/session"
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/spec"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	var (
+		f      specFlags
+		tensor string
+	)
+	c := &cobra.Command{
+		Use:     "explain [SPEC] -tensor NAME | CODE",
+		Short:   "Tell how one output tensor comes to be, or what a diagnostic's code means",
+		Example: "  loraconv explain robot.hcl -tensor paligemma_with_expert.paligemma.lm_head.weight\n  loraconv explain unpaired-lora",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if tensor == "" {
+				if len(args) == 0 {
+					return usageError{fmt.Errorf("explain needs -tensor NAME, or a code")}
+				}
+				return a.explainCode(args[0])
+			}
+			o, err := f.options()
+			if err != nil {
+				return err
+			}
+			return a.explain(c.Context(), o, target(args), tensor)
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&tensor, "tensor", "", "`name` of an output tensor")
+	return c
+}
+
+// explain prints the derivation of a tensor in every conversion that makes it.
+func (a *app) explain(ctx context.Context, o session.Options, path, name string) error {
+	out := a.output(false)
+	o.Observer, o.Log = out, a.logger()
+	s := session.New(o)
+	defer s.Close()
+	cs, ds := s.Load(path, false)
+	if err := out.diagnose(s.File, ds); err != nil {
+		return err
+	}
+	var names []string
+	found := false
+	for _, c := range cs {
+		p, ds := s.Prepare(ctx, c)
+		if err := out.diagnose(s.File, ds); err != nil {
+			return err
+		}
+		for i := range p.Plan.Tensors {
+			t := &p.Plan.Tensors[i]
+			names = append(names, t.Name)
+			if t.Name != name {
+				continue
+			}
+			found = true
+			fmt.Fprintf(a.stdout, "%s, in conversion %q\n", t.Name, p.Name)
+			for _, line := range plan.Explain(t, p.Manifests) {
+				fmt.Fprintf(a.stdout, "  %s\n", line)
+			}
+		}
+	}
+	if !found {
+		hint := ""
+		if s := manifest.Suggest(name, names); s != "" {
+			hint = fmt.Sprintf("; did you mean %q?", s)
+		}
+		return diag.New(diag.Usage, "no-such-tensor", "No conversion makes that tensor", "%q is not among the %d output tensors%s", name, len(names), hint)
+	}
+	return nil
+}
+
+// explainCode prints what a code means.
+func (a *app) explainCode(code string) error {
+	var names []string
+	for _, c := range codes() {
+		names = append(names, c.Name)
+		if c.Name == code {
+			fmt.Fprintf(a.stdout, "%s\n\n%s\n", c.Name, c.Doc)
+			return nil
+		}
+	}
+	hint := ""
+	if s := manifest.Suggest(code, names); s != "" {
+		hint = fmt.Sprintf("; did you mean %q?", s)
+	}
+	return usageError{fmt.Errorf("no diagnostic has the code %q%s", code, hint)}
+}
+
+// codes lists every diagnostic's code.
+func codes() []spec.Code { return append(spec.Codes(), session.Codes()...) }

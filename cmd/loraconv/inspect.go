@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loraconv/loraconv/cmd/internal/inspect"
+	"github.com/loraconv/loraconv/cmd/internal/view"
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/store"
+	"github.com/loraconv/loraconv/plugins/openpi"
+)
+
+// guessers ask the bundled plugins what a tree is.
+var guessers = []inspect.Guesser{{Plugin: "openpi", Guess: openpi.Guess}}
+
+func (a *app) inspectCommand() *cobra.Command {
+	var (
+		asJSON, digest bool
+		step           string
+	)
+	c := &cobra.Command{
+		Use:   "inspect PATH",
+		Short: "Show what a checkpoint holds: parameters, LoRA pairs, metadata",
+		Long: `Reads the metadata of an Orbax checkpoint, step or run, of a directory of
+safetensors files, of a PEFT adapter, or of one .safetensors file. Weights are
+read only with -digest. With -json all is printed, and of a run all its steps.
+A checkpoint that is damaged is refused: exit 4, and nothing on stdout.`,
+		Example: "  loraconv inspect checkpoints/pi0/exp/29999\n  loraconv inspect out/robot -json -digest",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o := inspect.Options{Digest: digest, Guessers: guessers}
+			if c.Flags().Changed("step") {
+				n, err := strconv.Atoi(step)
+				if err != nil || n < 0 {
+					return usageError{fmt.Errorf("-step %q: wanted the number of a step", step)}
+				}
+				o.Step = &n
+			}
+			return a.inspect(c.Context(), args[0], o, asJSON)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	c.Flags().BoolVar(&digest, "digest", false, "read all values, and print the SHA-256 of each parameter")
+	c.Flags().StringVar(&step, "step", "", "look at this step `N` of a run; default the latest finished one, with -json all")
+	return c
+}
+
+func (a *app) inspect(ctx context.Context, path string, o inspect.Options, asJSON bool) error {
+	live := view.NewLive(a.stderr)
+	o.Progress = func(done, all int64) {
+		live.Show(func() string { return fmt.Sprintf("reading %s of %s", view.Bytes(done), view.Bytes(all)) })
+	}
+	r, err := inspect.Read(ctx, path, o)
+	live.Clear()
+	if err != nil {
+		return readFault(ctx, err)
+	}
+	if asJSON {
+		return printJSON(a.stdout, r)
+	}
+	return view.Inspect(a.stdout, path, r)
+}
+
+// readFault is what the commands that only read say of a checkpoint that
+// cannot be read.
+func readFault(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	class, code, summary := diag.Source, "source-unreadable", "The checkpoint cannot be read"
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		code, summary = "source-not-found", "The checkpoint, or a part of it, does not exist"
+	case errors.Is(err, store.ErrUnfinished):
+		code, summary = "source-unfinished", "It is not a finished checkpoint"
+	case errors.Is(err, store.ErrCorrupt):
+		code, summary = "source-corrupt", "The checkpoint is damaged"
+	case errors.Is(err, store.ErrUnsupported):
+		code, summary = "source-unsupported", "The checkpoint uses a feature that is not supported"
+	case errors.Is(err, store.ErrFormat):
+		code, summary = "source-format", "It is not a checkpoint that loraconv reads"
+	case errors.Is(err, store.ErrChanged):
+		class, code, summary = diag.Changed, "source-changed", "The checkpoint changed while it was read"
+	}
+	return diag.New(class, code, summary, "%s", view.Printable(err.Error()))
+}

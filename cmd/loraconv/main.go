@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/plugins/openpi"
+	"github.com/loraconv/loraconv/sdk"
+)
+
+// version is the release; -ldflags may set it.
+var version = "0.1.0-dev"
+
+// bundled holds the plugins that are part of this executable: the host starts
+// its own binary for them.
+var bundled = map[string]sdk.Converter{
+	"openpi": openpi.Converter{},
+}
+
+func main() {
+	if servesPlugin(os.Args) {
+		os.Exit(servePlugin(os.Args))
+	}
+	os.Exit(doMain(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// doMain runs one command and returns the exit code of spec-language's table.
+func doMain(args []string, stdout, stderr io.Writer) int {
+	ctx, stop, interrupted := withSignals(context.Background())
+	defer stop()
+	app := &app{stdout: stdout, stderr: stderr}
+	root := app.command()
+	root.SetArgs(longFlags(args))
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if sig := interrupted(); sig != nil && err != nil {
+		fmt.Fprintf(stderr, "interrupted by %v\n", sig)
+		if sig == syscall.SIGTERM {
+			return diag.Terminate.ExitCode()
+		}
+		return diag.Interrupt.ExitCode()
+	}
+	if err == nil {
+		return 0
+	}
+	return app.report(err)
+}
+
+// app is what every command shares.
+type app struct {
+	stdout, stderr io.Writer
+	dir            string // -C
+	logLevel       string
+}
+
+// usageError is a fault in how the command was called.
+type usageError struct{ error }
+
+// reported is an error whose text the user has seen.
+type reported struct{ code int }
+
+func (r reported) Error() string { return fmt.Sprintf("exit %d", r.code) }
+
+// report prints an error that no command has printed, and returns its code.
+func (a *app) report(err error) int {
+	var done reported
+	if errors.As(err, &done) {
+		return done.code
+	}
+	fmt.Fprintf(a.stderr, "Error: %v\n", err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(a.stderr, "Run \"loraconv help\" to see the commands.\n")
+		return diag.Usage.ExitCode()
+	}
+	return exitCode(err)
+}
+
+// exitCode returns the code of an error's first diagnostic.
+func exitCode(err error) int {
+	var list diag.List
+	if errors.As(err, &list) {
+		return list.Class().ExitCode()
+	}
+	var d *diag.Diagnostic
+	if errors.As(err, &d) {
+		return d.Class.ExitCode()
+	}
+	return 1
+}
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "loraconv",
+		Short: "Convert LoRA fine-tunes of robot policies and language models",
+		Long: `loraconv merges LoRA fine-tunes into weights that other runtimes load, and
+proves that nothing was dropped, guessed or rounded without a word.
+
+Exit codes: 0 done, 3 keys do not add up, 4 bad source, 5 source changed,
+6 plugin failed, 7 output failed, 8 published but not durable, 9 output exists,
+10 a measurement failed, 64 usage or spec, 130/143 interrupted.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if a.dir == "" {
+				return nil
+			}
+			if err := os.Chdir(a.dir); err != nil {
+				return usageError{fmt.Errorf("-C: %w", err)}
+			}
+			return nil
+		},
+	}
+	root.PersistentFlags().StringVarP(&a.dir, "chdir", "C", "", "change to this directory first")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(a.runCommand(), a.planCommand(), a.validateCommand(), a.inspectCommand(), a.explainCommand(), a.diffCommand(), a.verifyCommand(), a.versionCommand())
+	usage(root)
+	return root
+}
+
+// usage turns wrong arguments into usage errors, for every command.
+func usage(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		usage(sub)
+	}
+}
+
+var singleDash = regexp.MustCompile(`^-[A-Za-z][A-Za-z0-9-]+(=|$)`)
+
+// longFlags lets one dash do for two: -memory is --memory.
+func longFlags(args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		if a == "--" {
+			copy(out[i:], args[i:])
+			return out
+		}
+		if singleDash.MatchString(a) {
+			a = "-" + a
+		}
+		out[i] = a
+	}
+	return out
+}
+
+// withSignals cancels the context at the first SIGINT or SIGTERM; a second
+// one ends the process at once.
+func withSignals(parent context.Context) (ctx context.Context, stop func(), which func() os.Signal) {
+	ctx, cancel := context.WithCancelCause(parent)
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for sig := range c {
+			if context.Cause(ctx) != nil {
+				os.Exit(diag.Interrupt.ExitCode())
+			}
+			cancel(signalled{sig})
+		}
+	}()
+	return ctx, func() { signal.Stop(c); close(c); cancel(nil) }, func() os.Signal {
+		var s signalled
+		if errors.As(context.Cause(ctx), &s) {
+			return s.Signal
+		}
+		return nil
+	}
+}
+
+type signalled struct{ os.Signal }
+
+func (s signalled) Error() string { return s.String() }

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"testing"
+)
+
+// The test binary serves as the bundled plugin, as loraconv's own does, and as
+// loraconv itself where a test wants a process to kill.
+func TestMain(m *testing.M) {
+	if servesPlugin(os.Args) {
+		os.Exit(servePlugin(os.Args))
+	}
+	if os.Getenv("LORACONV_TEST_MAIN") != "" {
+		os.Exit(doMain(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// loraconv runs the command in this process, with its plugins in processes of
+// their own.
+func loraconv(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = doMain(args, &out, &err)
+	return code, out.String(), err.String()
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loraconv/loraconv/cmd/internal/session"
+	"github.com/loraconv/loraconv/core/diag"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var (
+		f   specFlags
+		out string
+	)
+	c := &cobra.Command{
+		Use:     "plan [SPEC|DIR]",
+		Short:   "Say what would be computed, and prove that nothing is lost; reads no weights",
+		Example: "  loraconv plan robot.hcl\n  loraconv plan robot.hcl -out robot.plan && loraconv run robot.plan",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o, err := f.options()
+			if err != nil {
+				return err
+			}
+			return a.plan(c.Context(), o, target(args), out, f.json)
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&out, "out", "", "write a plan `file`, which \"loraconv run\" takes")
+	return c
+}
+
+func (a *app) plan(ctx context.Context, o session.Options, path, file string, asJSON bool) error {
+	out := a.output(asJSON)
+	o.Observer, o.Log = out, a.logger()
+	s := session.New(o)
+	defer s.Close()
+	cs, ds := s.Load(path, false)
+	if err := out.diagnose(s.File, ds); err != nil {
+		return err
+	}
+	var ps []*session.Prepared
+	for _, c := range cs {
+		p, ds := s.Prepare(ctx, c)
+		if err := out.diagnose(s.File, ds); err != nil {
+			return err
+		}
+		ps = append(ps, p)
+		if err := out.plan(p); err != nil {
+			return err
+		}
+	}
+	if file == "" {
+		return nil
+	}
+	b, err := session.WritePlanFile(ps)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, b, 0o644); err != nil {
+		return diag.New(diag.Output, "output-failed", "The plan file could not be written", "%v", err)
+	}
+	fmt.Fprintf(a.stderr, "wrote %s\n", file)
+	return nil
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loraconv/loraconv/cmd/internal/session"
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/spec"
+)
+
+// specFlags are the flags of every command that reads a spec.
+type specFlags struct {
+	vars     []string
+	varFiles []string
+	only     []string
+	except   []string
+	json     bool
+}
+
+func (f *specFlags) register(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.vars, "var", nil, "value of a variable, `name=value`; may be repeated")
+	c.Flags().StringArrayVar(&f.varFiles, "var-file", nil, "`file` of values; may be repeated")
+	c.Flags().StringArrayVar(&f.only, "only", nil, "run only the conversions that match this `glob`; may be repeated")
+	c.Flags().StringArrayVar(&f.except, "except", nil, "leave out the conversions that match this `glob`; may be repeated")
+	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
+}
+
+func (f *specFlags) options() (session.Options, error) {
+	o := session.Options{Version: version, Bundled: map[string]bool{}, VarFiles: f.varFiles, Only: f.only, Except: f.except, Vars: map[string]string{}}
+	for n := range bundled {
+		o.Bundled[n] = true
+	}
+	for _, v := range f.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return o, usageError{fmt.Errorf("-var %q: wanted name=value", v)}
+		}
+		o.Vars[name] = value
+	}
+	return o, nil
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var (
+		f       specFlags
+		force   bool
+		memory  string
+		workers int
+	)
+	c := &cobra.Command{
+		Use:     "run [SPEC|DIR|PLANFILE]",
+		Short:   "Convert, and publish the outputs complete or not at all",
+		Example: "  loraconv run robot.hcl\n  loraconv run robot.hcl -var checkpoint=checkpoints/pi0/exp/29999 -memory 512MiB",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o, err := f.options()
+			if err != nil {
+				return err
+			}
+			o.Force, o.Workers = force, workers
+			if memory != "" {
+				if o.Memory, err = spec.ParseSize(memory); err != nil {
+					return usageError{fmt.Errorf("-memory: %w", err)}
+				}
+				if o.Memory < session.MinMemory {
+					return usageError{fmt.Errorf("-memory %s: at least 128MiB is needed", memory)}
+				}
+			}
+			if workers < 0 {
+				return usageError{fmt.Errorf("-workers %d: wanted a positive number", workers)}
+			}
+			// A hook of the tests that kill processes: phase=milliseconds.
+			phase, ms, _ := strings.Cut(os.Getenv("LORACONV_TEST_SLOW"), "=")
+			o.SlowPhase = phase
+			o.SlowMillis, _ = strconv.Atoi(ms)
+			return a.run(c.Context(), o, target(args), f.json)
+		},
+	}
+	f.register(c)
+	c.Flags().BoolVar(&force, "force", false, "replace an output that exists")
+	c.Flags().StringVar(&memory, "memory", "", "peak resident memory of all processes together, such as 512MiB; before the spec's compute block")
+	c.Flags().IntVar(&workers, "workers", 0, "goroutines that decode and compute; default one for each processor")
+	return c
+}
+
+// target is the spec that a command without an argument means.
+func target(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
+}
+
+// run converts one spec or plan file, one conversion after the other.
+func (a *app) run(ctx context.Context, o session.Options, path string, asJSON bool) error {
+	out := a.output(asJSON)
+	o.Observer = out
+	o.Log = a.logger()
+	s := session.New(o)
+	defer s.Close()
+	if session.IsPlanFile(path) {
+		ps, ds := s.LoadPlanFile(ctx, path)
+		if err := out.diagnose(s.File, ds); err != nil {
+			return err
+		}
+		for _, p := range ps {
+			if _, err := s.Run(ctx, p); err != nil {
+				return out.fail(s.File, err)
+			}
+		}
+		return nil
+	}
+	cs, ds := s.Load(path, false)
+	if err := out.diagnose(s.File, ds); err != nil {
+		return err
+	}
+	for _, c := range cs {
+		p, ds := s.Prepare(ctx, c)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := out.diagnose(s.File, ds); err != nil {
+			return err
+		}
+		if _, err := s.Run(ctx, p); err != nil {
+			return out.fail(s.File, err)
+		}
+	}
+	return nil
+}
+
+// asList makes an error a list of diagnostics.
+func asList(err error) diag.List {
+	var ds diag.List
+	session.Collect(err, &ds)
+	return ds
+}
