@@ -182,6 +182,9 @@ func TestFlatFaults(t *testing.T) {
 		{name: "gap", inText: "begins at 4 of axis 1, wanted 2", edit: func(g *gridReader) { g.chunks = append(g.chunks[:1], g.chunks[2:]...) }},
 		{name: "end", inText: "end at 4 of axis 0, wanted 6", edit: func(g *gridReader) { g.chunks = g.chunks[:6] }},
 		{name: "overlap", inText: "begins at 0 of axis 1, wanted 6", edit: func(g *gridReader) { g.chunks[3].Region.Origin[0] = 0 }},
+		{name: "too narrow", inText: "end at 2 of axis 1, wanted 6", edit: func(g *gridReader) {
+			g.chunks = []Chunk{{Region: tensor.Region{Origin: []int{0, 0}, Shape: tensor.Shape{6, 2}}}}
+		}},
 		{name: "no such parameter", param: "q", want: ErrNotFound, edit: func(*gridReader) {}},
 	}
 	for _, tt := range tests {
