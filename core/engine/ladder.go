@@ -29,8 +29,8 @@ type schedule struct {
 type ladder struct {
 	l       layouter
 	budget  int64 // for one group
-	slab    int
-	fixed   bool // slab is not to be changed
+	slab    int   // of the group that is looked at
+	fixed   int   // of all groups, if not 0
 	ring    int
 	buffers int // wanted
 }
@@ -41,14 +41,51 @@ const (
 )
 
 func newLadder(p *program, budget int64, workers, slab int) *ladder {
-	l := &ladder{l: layouter{p: p}, budget: budget, slab: slab, fixed: slab != 0, ring: 1, buffers: 1}
+	l := &ladder{l: layouter{p: p}, budget: budget, fixed: slab, ring: 1, buffers: 1}
 	if workers > 1 {
 		l.ring, l.buffers = 3, 2
 	}
-	if slab == 0 {
-		l.slab = int(max(smallSlab, min(largeSlab, budget/32)))
-	}
 	return l
+}
+
+// slabFor is how large slabs of g should be: so large that what a slab brings
+// to one row of a transposed output is a few cache lines.
+func (l *ladder) slabFor(g *group) int {
+	if l.fixed != 0 {
+		return l.fixed
+	}
+	want := min(largeSlab, l.budget/32)
+	for _, m := range g.members {
+		want = max(want, min(m.turnedRows()*turnedRows, l.budget/16))
+	}
+	return int(max(smallSlab, want))
+}
+
+// turnedRows is how many rows a slab of a transposed array should have.
+const turnedRows = 64
+
+// turnedRows returns the bytes from one position to the next on the axis that
+// runs fastest in the output, if that is not the axis that runs fastest in the
+// chunk; else 0.
+func (m *member) turnedRows() int64 {
+	n := int64(0)
+	for _, u := range m.base.units {
+		if !u.box.overlaps(m.region) {
+			continue
+		}
+		for _, d := range u.variants[0].pieces[0].dims {
+			if d.dst != 1 || d.axis == len(m.region.lo)-1 {
+				continue
+			}
+			row := int64(m.base.dtype.Size())
+			for x := d.axis + 1; x < len(m.region.lo); x++ {
+				row *= int64(m.region.hi[x] - m.region.lo[x])
+			}
+			n = max(n, row)
+		}
+		break // the units of one array are much alike
+	}
+	return n
 }
 
 // choose finds the first rung that fits: long runs, shorter runs, then the
@@ -56,7 +93,7 @@ func newLadder(p *program, budget int64, workers, slab int) *ladder {
 // between rungs but time.
 func (l *ladder) choose(g *group) *memoryError {
 	need := int64(0) // what would do
-	for {
+	for l.slab = l.slabFor(g); ; l.slab = smallSlab {
 		cands := l.candidates(g)
 		whole := cands[len(cands)-1]
 		l.measure(g, &whole, false)
@@ -65,10 +102,9 @@ func (l *ladder) choose(g *group) *memoryError {
 			l.once(g, cands, 1, &need) || l.often(g, cands, 1, &need) {
 			return nil
 		}
-		if l.fixed || l.slab <= smallSlab {
+		if l.fixed != 0 || l.slab == smallSlab {
 			break
 		}
-		l.slab = smallSlab
 	}
 	m := g.members[0]
 	d := diag.New(diag.Usage, CodeMemory, "A chunk does not fit into the memory that is allowed",

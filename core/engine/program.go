@@ -39,7 +39,18 @@ type base struct {
 	shape      tensor.Shape
 	reader     store.Reader
 	chunks     []store.Chunk
-	units      []*unit
+	units      []*unit // sorted by box.lo
+	indexed    bool    // every unit has one position on the first axis
+}
+
+// near returns the units that overlap b on the first axis, and perhaps others.
+func (b *base) near(x box) []*unit {
+	if len(x.lo) == 0 || !b.indexed {
+		return b.units
+	}
+	first := sort.Search(len(b.units), func(i int) bool { return b.units[i].box.lo[0] >= x.lo[0] })
+	end := sort.Search(len(b.units), func(i int) bool { return b.units[i].box.lo[0] >= x.hi[0] })
+	return b.units[first:max(first, end)]
 }
 
 // unit is what is computed alike from one base: the elements of a leaf.
@@ -267,6 +278,10 @@ func (c *compiler) finish() *program {
 	}
 	for _, b := range c.bases {
 		slices.SortStableFunc(b.units, func(a, b *unit) int { return slices.Compare(a.box.lo, b.box.lo) })
+		b.indexed = len(b.shape) > 0
+		for _, u := range b.units {
+			b.indexed = b.indexed && u.box.hi[0]-u.box.lo[0] == 1
+		}
 	}
 	slices.SortFunc(c.bases, func(a, b *base) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.name, b.name))

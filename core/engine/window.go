@@ -68,7 +68,7 @@ func (l *layouter) layout(members []*member, boxes []box) *window {
 	w := &window{boxes: boxes, insts: make([][]inst, len(members)), run: maxRun}
 	l.out = l.out[:0]
 	for m, mem := range members {
-		for _, u := range mem.base.units {
+		for _, u := range mem.base.near(boxes[m]) {
 			if !u.box.overlaps(boxes[m]) {
 				continue
 			}

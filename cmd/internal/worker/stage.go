@@ -93,9 +93,19 @@ func (s *stage) WriteAt(tensor int, off int64, p []byte) error {
 	if off < 0 || off > at.bytes-int64(len(p)) {
 		panic("worker: a write outside of its tensor")
 	}
-	_, err := at.file.w.WriteAt(p, at.offset+off)
+	var err error
+	if len(p) < page {
+		_, err = at.file.f.WriteAt(p, at.offset+off)
+	} else {
+		_, err = at.file.w.WriteAt(p, at.offset+off)
+	}
 	return err
 }
+
+// page is the unit of the page cache. What is shorter stays there until fsync:
+// the rest of its page will come, and would have to be read back from the disk
+// if the page were dropped.
+const page = 4096
 
 // Fresh implements engine.Sink: the host has made the files for this run.
 func (s *stage) Fresh() bool { return true }
