@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/store"
@@ -24,7 +26,8 @@ type Options struct {
 	MaxWindow int64 // see orbax.Options
 }
 
-var remote = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://`)
+// remote matches gs://, s3://, http://, hf:// and their like.
+var remote = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // Open opens the checkpoint at path. Errors wrap those of package store.
 func Open(ctx context.Context, path string, o Options) (store.Directory, error) {
@@ -33,37 +36,50 @@ func Open(ctx context.Context, path string, o Options) (store.Directory, error) 
 	}
 	st, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // the latter: a file stands where a directory is named
 		return nil, fmt.Errorf("%q: %w%s", path, store.ErrNotFound, sibling(path))
 	case err != nil:
 		return nil, fmt.Errorf("%q: %w", path, err)
 	}
 	if !st.IsDir() {
-		return openFile(ctx, path)
+		return openFile(ctx, path, o)
 	}
+	isOrbax, isSafetensors := orbax.Detect(path), safetensors.Detect(path)
 	switch {
-	case orbax.Detect(path):
+	case isOrbax && isSafetensors:
+		return nil, fmt.Errorf("%q: %w: it holds an Orbax checkpoint and safetensors files; name the item, or the file, that is meant", path, store.ErrFormat)
+	case isOrbax:
 		return orbax.Open(ctx, path, orbax.Options{Step: o.Step, MaxWindow: o.MaxWindow})
-	case safetensors.Detect(path):
+	case isSafetensors:
 		if o.Step != nil {
-			return nil, fmt.Errorf("%q: %w: it holds safetensors files, which have no steps", path, store.ErrFormat)
+			return nil, noSteps(path)
 		}
 		return safetensors.Open(ctx, path)
 	}
 	return nil, unknown(path)
 }
 
+func noSteps(path string) error {
+	return fmt.Errorf("%q: %w: it holds safetensors files, which have no steps; leave the step out", path, store.ErrFormat)
+}
+
 // pickled files run code when they are opened; loraconv reads none, ever.
 var pickled = []string{".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
-func openFile(ctx context.Context, path string) (store.Directory, error) {
-	if strings.HasSuffix(path, ".safetensors") {
+func isPickle(name string) bool {
+	return slices.Contains(pickled, strings.ToLower(filepath.Ext(name)))
+}
+
+func openFile(ctx context.Context, path string, o Options) (store.Directory, error) {
+	switch {
+	case safetensors.Detect(path) && o.Step != nil:
+		return nil, noSteps(path)
+	case safetensors.Detect(path):
 		return safetensors.Open(ctx, path)
-	}
-	for _, s := range pickled {
-		if strings.HasSuffix(path, s) {
-			return nil, fmt.Errorf("%q: %w: a pickle can run code, so loraconv reads none; convert it to safetensors with the tool that wrote it", path, store.ErrUnsupported)
-		}
+	case isPickle(path):
+		return nil, fmt.Errorf("%q: %w: a pickle can run code, so loraconv reads none; convert it to safetensors with the tool that wrote it", path, store.ErrUnsupported)
+	case strings.HasSuffix(path, ".safetensors.index.json"), filepath.Base(path) == "adapter_config.json", strings.HasPrefix(filepath.Base(path), "manifest.ocdbt"), filepath.Base(path) == "_METADATA":
+		return nil, fmt.Errorf("%q: %w: it is a part of a checkpoint; name its directory, %q", path, store.ErrFormat, filepath.Dir(path))
 	}
 	return nil, fmt.Errorf("%q: %w: it is a file; wanted the checkpoint's directory, or a .safetensors file", path, store.ErrFormat)
 }
@@ -79,10 +95,8 @@ func unknown(path string) error {
 	}
 	var names []string
 	for i, e := range entries {
-		for _, s := range pickled {
-			if strings.HasSuffix(e.Name(), s) {
-				return fmt.Errorf("%q: %w: it holds %q, a pickle, which can run code; loraconv reads safetensors and Orbax", path, store.ErrUnsupported, e.Name())
-			}
+		if isPickle(e.Name()) {
+			return fmt.Errorf("%q: %w: it holds %q, a pickle, which can run code; loraconv reads safetensors and Orbax", path, store.ErrUnsupported, e.Name())
 		}
 		if i < 5 {
 			names = append(names, fmt.Sprintf("%q", e.Name()))
@@ -101,7 +115,7 @@ func sibling(path string) string {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		for d := dir; d != filepath.Dir(d); d = filepath.Dir(d) {
-			if _, err := os.Stat(d); err == nil {
+			if st, err := os.Stat(d); err == nil && st.IsDir() {
 				return fmt.Sprintf("; %q is the nearest directory that exists", d)
 			}
 		}

@@ -6,8 +6,13 @@
 //
 // Offsets count from the end of the header. Reading applies every rule of the
 // reference (safetensors/src/tensor.rs, read_metadata and validate) and some
-// more: names are unique, fields are spelt exactly, tensors cover the data
-// without holes, overlaps or rest. Values are not judged.
+// more: names are unique, printable and at most 1024 bytes, fields are spelt
+// exactly, numbers are integers, tensors cover the data without holes, overlaps
+// or rest, and an index agrees with its shards in both directions.
 //
-// It knows no other format and gives names no meaning.
+// Writing is layout: Plan says where every byte of a file goes, as a function of
+// names, types and shapes alone; the bytes themselves come from elsewhere.
+//
+// The package knows no other format and gives names no meaning. It does not
+// judge values: NaN and infinities are read and laid out like any other.
 package safetensors

@@ -1,7 +1,9 @@
 package safetensors
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,14 +18,15 @@ type File struct {
 	Metadata map[string]string
 	f        *os.File
 	stat     os.FileInfo
+	header   [sha256.Size]byte // digest of the length and the JSON
 }
 
-// OpenFile reads and checks the header of f, which it then owns.
+// OpenFile reads and checks the header of f, which it then owns. Errors wrap
+// store.ErrCorrupt or store.ErrUnsupported.
 func OpenFile(f *os.File, name string) (*File, error) {
 	out, err := readHeader(f, name)
 	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, errors.Join(fmt.Errorf("file %q: %w", name, err), f.Close())
 	}
 	return out, nil
 }
@@ -36,26 +39,45 @@ func readHeader(f *os.File, name string) (*File, error) {
 	if !st.Mode().IsRegular() {
 		return nil, fmt.Errorf("%w: not a regular file", store.ErrCorrupt)
 	}
-	var prefix [8]byte
-	if _, err := f.ReadAt(prefix[:], 0); err != nil {
+	if st.Size() < 8 {
 		return nil, fmt.Errorf("%w: %d bytes, too few for a header", store.ErrCorrupt, st.Size())
 	}
-	n := binary.LittleEndian.Uint64(prefix[:])
-	if n > MaxHeader || int64(n) > st.Size()-8 {
-		return nil, fmt.Errorf("%w: a header of %d bytes is announced, the file has %d (at most %d are read)", store.ErrCorrupt, n, st.Size()-8, MaxHeader)
+	var prefix [8]byte
+	if _, err := f.ReadAt(prefix[:], 0); err != nil {
+		return nil, shorter(err, st.Size())
+	}
+	n, room := binary.LittleEndian.Uint64(prefix[:]), st.Size()-8
+	if n > MaxHeader || int64(n) > room {
+		return nil, fmt.Errorf("%w: a header of %d bytes is announced; %d bytes follow, and at most %d are read", store.ErrCorrupt, n, room, MaxHeader)
 	}
 	js := make([]byte, n)
-	if _, err := io.ReadFull(io.NewSectionReader(f, 8, int64(n)), js); err != nil {
-		return nil, err
+	if _, err := f.ReadAt(js, 8); err != nil {
+		return nil, shorter(err, st.Size())
 	}
-	places, meta, err := ParseHeader(js, st.Size()-8-int64(n))
+	places, meta, err := ParseHeader(js, room-int64(n))
 	if err != nil {
+		if errors.Is(err, store.ErrUnsupported) {
+			return nil, err
+		}
 		return nil, fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
 	for i := range places {
 		places[i].Offset += 8 + int64(n)
 	}
-	return &File{Name: name, Places: places, Metadata: meta, f: f, stat: st}, nil
+	out := &File{Name: name, Places: places, Metadata: meta, f: f, stat: st}
+	h := sha256.New()
+	h.Write(prefix[:])
+	h.Write(js)
+	h.Sum(out.header[:0])
+	return out, nil
+}
+
+// shorter explains an end of the file that its size did not announce.
+func shorter(err error, size int64) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("it is shorter than the %d bytes it had when it was opened: %w", size, store.ErrChanged)
+	}
+	return err
 }
 
 // Bytes streams one place's bytes.

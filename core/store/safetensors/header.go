@@ -1,23 +1,31 @@
 package safetensors
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"sort"
-	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/loraconv/loraconv/core/store"
 	"github.com/loraconv/loraconv/core/tensor"
 )
 
 // MaxHeader is the largest header that the reference reads, in bytes.
 const MaxHeader = 100_000_000
 
+// metadataKey is the one name that is no tensor's.
+const metadataKey = "__metadata__"
+
+// maxName bounds a tensor's name, in bytes.
+const maxName = 1024
+
 // ParseHeader reads the JSON of a header whose file has dataBytes bytes after
-// it. Places come in file order with offsets from the end of the header.
+// it. Places come in file order with offsets from the end of the header. An
+// error wraps store.ErrUnsupported where the header is right and an element
+// type is beyond this reader.
 func ParseHeader(js []byte, dataBytes int64) ([]Place, map[string]string, error) {
 	if len(js) > MaxHeader {
 		return nil, nil, fmt.Errorf("header of %d bytes, at most %d are read", len(js), MaxHeader)
@@ -25,19 +33,99 @@ func ParseHeader(js []byte, dataBytes int64) ([]Place, map[string]string, error)
 	if len(js) == 0 || js[0] != '{' {
 		return nil, nil, errors.New("the header does not begin with '{'")
 	}
-	if !utf8.Valid(js) {
-		return nil, nil, errors.New("the header is not valid UTF-8")
+	t, err := newTokens(js)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the header: %w", err)
 	}
-	h := &headerParser{d: json.NewDecoder(bytes.NewReader(js))}
-	h.d.UseNumber()
+	h := &headerParser{tokens: t}
 	if err := h.top(); err != nil {
+		return nil, nil, fmt.Errorf("the header: %w", err)
+	}
+	if err := t.end(js, " "); err != nil {
+		return nil, nil, fmt.Errorf("the header: %w", err)
+	}
+	if err := h.cover(dataBytes); err != nil {
 		return nil, nil, err
 	}
-	for _, c := range js[h.d.InputOffset():] {
-		if c != ' ' {
-			return nil, nil, fmt.Errorf("byte %q follows the header's JSON, only spaces may", c)
+	return h.places, h.metadata, nil
+}
+
+type headerParser struct {
+	*tokens
+	places   []Place
+	metadata map[string]string
+}
+
+func (h *headerParser) top() error {
+	return h.object(func(key string) error {
+		if key != metadataKey {
+			return h.tensor(key)
 		}
+		h.metadata = map[string]string{}
+		return h.object(func(k string) (err error) {
+			h.metadata[k], err = h.text(fmt.Sprintf("%s %q", metadataKey, k))
+			return err
+		})
+	})
+}
+
+// later are the element types of newer versions of the format that nothing
+// here computes with.
+var later = []string{"F4", "F6_E2M3", "F6_E3M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"}
+
+func (h *headerParser) tensor(name string) error {
+	p := Place{Spec: Spec{Name: name}}
+	var offsets []int64
+	have := map[string]bool{}
+	err := h.object(func(key string) error {
+		have[key] = true
+		switch key {
+		case "dtype":
+			s, err := h.text("dtype")
+			if err != nil {
+				return err
+			}
+			if p.DType, err = tensor.ParseSafetensorsDType(s); slices.Contains(later, s) && err != nil {
+				return fmt.Errorf("element type %q: %w", s, store.ErrUnsupported)
+			}
+			return err
+		case "shape":
+			dims, err := h.integers(tensor.MaxRank)
+			p.Shape = make(tensor.Shape, len(dims))
+			for i, n := range dims {
+				p.Shape[i] = int(n)
+			}
+			return err
+		case "data_offsets":
+			var err error
+			offsets, err = h.integers(2)
+			return err
+		}
+		return fmt.Errorf("unknown field %q", key)
+	})
+	if err == nil {
+		err = checkName(name)
 	}
+	if err == nil && (len(have) != 3 || len(offsets) != 2) {
+		err = errors.New("dtype, shape and two data_offsets are required")
+	}
+	if err == nil {
+		err = p.Shape.Check(p.DType)
+	}
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", name, err)
+	}
+	p.Offset, p.Bytes = offsets[0], offsets[1]-offsets[0]
+	if want := sizeOf(p.Spec); p.Bytes != want {
+		return fmt.Errorf("tensor %q: %d bytes between its offsets, %s %v needs %d", name, p.Bytes, p.DType, p.Shape, want)
+	}
+	h.places = append(h.places, p)
+	return nil
+}
+
+// cover sorts the places and checks that they cover the data exactly: the
+// reference demands it, so that a file has one meaning only.
+func (h *headerParser) cover(dataBytes int64) error {
 	sort.SliceStable(h.places, func(i, j int) bool {
 		a, b := &h.places[i], &h.places[j]
 		return a.Offset < b.Offset || a.Offset == b.Offset && a.Bytes < b.Bytes
@@ -45,160 +133,30 @@ func ParseHeader(js []byte, dataBytes int64) ([]Place, map[string]string, error)
 	var end int64
 	for _, p := range h.places {
 		if p.Offset != end {
-			return nil, nil, fmt.Errorf("tensor %q begins at %d, wanted %d: tensors must not overlap or leave holes", p.Name, p.Offset, end)
+			return fmt.Errorf("tensor %q begins at %d, wanted %d: tensors must not overlap or leave holes", p.Name, p.Offset, end)
 		}
 		end += p.Bytes
 	}
 	if end != dataBytes {
-		return nil, nil, fmt.Errorf("the tensors have %d bytes, the file has %d after the header", end, dataBytes)
-	}
-	return h.places, h.metadata, nil
-}
-
-type headerParser struct {
-	d        *json.Decoder
-	places   []Place
-	metadata map[string]string
-}
-
-func (h *headerParser) delim(want json.Delim) error {
-	t, err := h.d.Token()
-	if err != nil {
-		return jsonError(err)
-	}
-	if t != want {
-		return fmt.Errorf("at byte %d: found %v, wanted %q", h.d.InputOffset(), t, want.String())
+		return fmt.Errorf("the tensors have %d bytes, the file has %d after the header", end, dataBytes)
 	}
 	return nil
 }
 
-func jsonError(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the header's JSON ends too early")
+// checkName reports why a name cannot be a tensor's.
+func checkName(name string) error {
+	switch {
+	case name == "" || name == metadataKey:
+		return errors.New("this name is not allowed")
+	case len(name) > maxName:
+		return fmt.Errorf("its name has %d bytes, at most %d are supported", len(name), maxName)
+	case !utf8.ValidString(name):
+		return errors.New("its name is not valid UTF-8")
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return errors.New("its name holds control characters")
 	}
-	return fmt.Errorf("the header's JSON: %w", err)
-}
-
-// object visits the members of an object; each key may stand once.
-func (h *headerParser) object(member func(key string) error) error {
-	if err := h.delim('{'); err != nil {
-		return err
-	}
-	seen := map[string]bool{}
-	for h.d.More() {
-		t, err := h.d.Token()
-		if err != nil {
-			return jsonError(err)
-		}
-		key, ok := t.(string)
-		if !ok {
-			return fmt.Errorf("at byte %d: a key is not a string", h.d.InputOffset())
-		}
-		if seen[key] {
-			return fmt.Errorf("key %q stands twice", key)
-		}
-		seen[key] = true
-		if err := member(key); err != nil {
-			return err
-		}
-	}
-	return h.delim('}')
-}
-
-func (h *headerParser) top() error {
-	return h.object(func(key string) error {
-		if key != "__metadata__" {
-			return h.tensor(key)
-		}
-		h.metadata = map[string]string{}
-		return h.object(func(k string) error {
-			t, err := h.d.Token()
-			if err != nil {
-				return jsonError(err)
-			}
-			s, ok := t.(string)
-			if !ok {
-				return fmt.Errorf("__metadata__ %q is not a string", k)
-			}
-			h.metadata[k] = s
-			return nil
-		})
-	})
-}
-
-func (h *headerParser) tensor(name string) error {
-	p := Place{Spec: Spec{Name: name}}
-	var have [3]bool
-	var offsets []int64
-	err := h.object(func(key string) error {
-		switch key {
-		case "dtype":
-			have[0] = true
-			t, err := h.d.Token()
-			if err != nil {
-				return jsonError(err)
-			}
-			s, _ := t.(string)
-			p.DType, err = tensor.ParseSafetensorsDType(s)
-			return err
-		case "shape":
-			have[1] = true
-			dims, err := h.integers(tensor.MaxRank)
-			for _, n := range dims {
-				p.Shape = append(p.Shape, int(n))
-			}
-			return err
-		case "data_offsets":
-			have[2] = true
-			var err error
-			offsets, err = h.integers(2)
-			return err
-		}
-		return fmt.Errorf("unknown field %q", key)
-	})
-	if err != nil {
-		return fmt.Errorf("tensor %q: %w", name, err)
-	}
-	if have != [3]bool{true, true, true} || len(offsets) != 2 {
-		return fmt.Errorf("tensor %q: dtype, shape and two data_offsets are required", name)
-	}
-	if p.Shape == nil {
-		p.Shape = tensor.Shape{}
-	}
-	if err := p.Shape.Check(p.DType); err != nil {
-		return fmt.Errorf("tensor %q: %w", name, err)
-	}
-	p.Offset, p.Bytes = offsets[0], offsets[1]-offsets[0]
-	if want := int64(p.Shape.Elements()) * int64(p.DType.Size()); p.Bytes != want {
-		return fmt.Errorf("tensor %q: %d bytes between its offsets, %s %v needs %d", name, p.Bytes, p.DType, p.Shape, want)
-	}
-	h.places = append(h.places, p)
 	return nil
 }
 
-// integers reads a list of at most n non-negative integers.
-func (h *headerParser) integers(n int) ([]int64, error) {
-	if err := h.delim('['); err != nil {
-		return nil, err
-	}
-	var out []int64
-	for h.d.More() {
-		t, err := h.d.Token()
-		if err != nil {
-			return nil, jsonError(err)
-		}
-		num, ok := t.(json.Number)
-		if !ok {
-			return nil, fmt.Errorf("found %v, wanted an integer", t)
-		}
-		v, err := strconv.ParseUint(num.String(), 10, 62)
-		if err != nil {
-			return nil, fmt.Errorf("found %s, wanted an integer of at most 62 bits", num)
-		}
-		if len(out) == n {
-			return nil, fmt.Errorf("more than %d integers", n)
-		}
-		out = append(out, int64(v))
-	}
-	return out, h.delim(']')
-}
+// sizeOf returns a tensor's bytes. Its shape must have passed Check.
+func sizeOf(s Spec) int64 { return int64(s.Shape.Elements()) * int64(s.DType.Size()) }

@@ -1,13 +1,7 @@
 package safetensors
 
 import (
-	"context"
 	"encoding/binary"
-	"encoding/json"
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -57,7 +51,7 @@ func TestPlanRefuses(t *testing.T) {
 		want  string
 	}{
 		{"twice", []Spec{{"a", tensor.Float32, nil}, {"a", tensor.Float32, nil}}, `tensor "a" stands twice`},
-		{"metadata", []Spec{{"__metadata__", tensor.Float32, nil}}, `tensor name "__metadata__" is not allowed`},
+		{"metadata", []Spec{{"__metadata__", tensor.Float32, nil}}, `tensor "__metadata__": this name is not allowed`},
 		{"type", []Spec{{"a", tensor.Complex128, nil}}, `tensor "a": safetensors cannot hold complex128`},
 		{"size", []Spec{{"a", tensor.Float32, tensor.Shape{1 << 40, 1 << 40}}}, `tensor "a": shape [1099511627776, 1099511627776] of float32 needs more than 1099511627776 bytes`},
 	} {
@@ -77,8 +71,8 @@ var badHeaders = []struct {
 	{"space first", ` {}`, 0, "does not begin with '{'"},
 	{"not JSON", `{"a":`, 0, "ends too early"},
 	{"not UTF-8", "{\"\xff\":1}", 0, "not valid UTF-8"},
-	{"trailing text", `{}x`, 0, "follows the header's JSON"},
-	{"trailing tab", "{}\t", 0, "follows the header's JSON"},
+	{"trailing text", `{}x`, 0, "follows the JSON"},
+	{"trailing tab", "{}\t", 0, "follows the JSON"},
 	{"duplicate name", `{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1, `key "a" stands twice`},
 	{"duplicate field", `{"a":{"dtype":"U8","dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1, `key "dtype" stands twice`},
 	{"case of a field", `{"a":{"DType":"U8","shape":[],"data_offsets":[0,1]}}`, 1, `unknown field "DType"`},
@@ -99,6 +93,27 @@ var badHeaders = []struct {
 	{"data missing", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 0, "the file has 0 after the header"},
 	{"metadata number", `{"__metadata__":{"a":1}}`, 0, "is not a string"},
 	{"metadata twice", `{"__metadata__":{},"__metadata__":{}}`, 0, `key "__metadata__" stands twice`},
+	{"half a surrogate pair", `{"\ud800":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1, "half a surrogate pair"},
+	{"half a pair, low", `{"a\\\udc00":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1, "half a surrogate pair"},
+	{"two high halves", `{"\ud800\ud800":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1, "half a surrogate pair"},
+	{"the same name, escaped", `{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"\u0061":{"dtype":"U8","shape":[],"data_offsets":[1,2]}}`, 2, `key "a" stands twice`},
+	{"control character", `{"a\n":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1, `tensor "a\n": its name holds control characters`},
+	{"no name", `{"":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1, "not allowed"},
+	{"long name", `{"` + strings.Repeat("x", 1025) + `":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1, "its name has 1025 bytes"},
+	{"a type of later versions", `{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}`, 1, `element type "F4": not supported`},
+	{"type in lower case", `{"a":{"dtype":"u8","shape":[],"data_offsets":[0,1]}}`, 1, `unknown safetensors element type "u8"`},
+	{"dtype null", `{"a":{"dtype":null,"shape":[],"data_offsets":[0,1]}}`, 1, "dtype is not a string"},
+	{"minus nought", `{"a":{"dtype":"U8","shape":[-0],"data_offsets":[0,0]}}`, 0, "wanted an integer"},
+	{"33 axes", `{"a":{"dtype":"U8","shape":[` + strings.Repeat("1,", 32) + `1],"data_offsets":[0,1]}}`, 1, "more than 32 integers"},
+	{"offset beyond 62 bits", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[9223372036854775807,9223372036854775808]}}`, 1, "at most 62 bits"},
+	{"hole at the start", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 2, `tensor "a" begins at 1, wanted 0`},
+	{"the same bytes twice", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1, `tensor "b" begins at 0, wanted 1`},
+	{"an empty tensor in a hole", `{"a":{"dtype":"U8","shape":[0],"data_offsets":[1,1]}}`, 0, `tensor "a" begins at 1, wanted 0`},
+	{"comma at the end", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},}`, 1, "JSON"},
+	{"no colon", `{"a" {"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1, "JSON"},
+	{"two documents", `{}{}`, 0, "follows the JSON"},
+	{"metadata null", `{"__metadata__":null}`, 0, `wanted "{"`},
+	{"metadata key twice", `{"__metadata__":{"a":"1","a":"2"}}`, 0, `key "a" stands twice`},
 	{"list", `{"a":[]}`, 0, `wanted "{"`},
 }
 
@@ -126,13 +141,6 @@ func TestHeaderAccepts(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, name string, l *Layout, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(name, append(append([]byte{}, l.Header...), data...), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func layout(t *testing.T, specs ...Spec) *Layout {
 	t.Helper()
 	l, err := Plan(specs, nil)
@@ -142,61 +150,20 @@ func layout(t *testing.T, specs ...Spec) *Layout {
 	return l
 }
 
-func TestDirectory(t *testing.T) {
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "m-1.safetensors"), layout(t, Spec{"x", tensor.Uint8, tensor.Shape{2}}), []byte{1, 2})
-	write(t, filepath.Join(dir, "m-2.safetensors"), layout(t, Spec{"y", tensor.Uint8, tensor.Shape{3}}), []byte{3, 4, 5})
-	index := filepath.Join(dir, "m.safetensors.index.json")
-	put := func(m map[string]string) {
-		b, _ := json.Marshal(map[string]any{"weight_map": m})
-		if err := os.WriteFile(index, b, 0o644); err != nil {
-			t.Fatal(err)
+func FuzzParseIndex(f *testing.F) {
+	f.Add([]byte(xIn1yIn2))
+	f.Add([]byte(`{"weight_map":{}}`))
+	f.Fuzz(func(t *testing.T, js []byte) {
+		x, err := ParseIndex(js)
+		if err != nil {
+			return
 		}
-	}
-	put(map[string]string{"x": "m-1.safetensors", "y": "m-2.safetensors"})
-	d, err := Open(context.Background(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := d.Tree(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := r.Chunks("y")
-	if err != nil || len(c) != 1 {
-		t.Fatal(c, err)
-	}
-	s, err := r.Open(context.Background(), "y", c[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b, err := io.ReadAll(s); err != nil || string(b) != "\x03\x04\x05" {
-		t.Errorf("%v, %v", b, err)
-	}
-	if err := r.Recheck(); err != nil {
-		t.Error(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "m-2.safetensors"), []byte("changed"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Recheck(); !errors.Is(err, store.ErrChanged) {
-		t.Errorf("after a change: %v", err)
-	}
-	d.Close()
-	write(t, filepath.Join(dir, "m-2.safetensors"), layout(t, Spec{"y", tensor.Uint8, tensor.Shape{3}}), []byte{3, 4, 5})
-	for name, m := range map[string]map[string]string{
-		"a shard that is not indexed": {"x": "m-1.safetensors"},
-		"a tensor that is nowhere":    {"x": "m-1.safetensors", "y": "m-2.safetensors", "z": "m-2.safetensors"},
-		"a tensor in another shard":   {"x": "m-2.safetensors", "y": "m-1.safetensors"},
-		"a path":                      {"x": "../m-1.safetensors", "y": "m-2.safetensors"},
-		"no such shard":               {"x": "m-1.safetensors", "y": "m-3.safetensors"},
-	} {
-		put(m)
-		if d, err := Open(context.Background(), dir); err == nil {
-			t.Errorf("%s was accepted", name)
-			d.Close()
+		for name, file := range x.Shards {
+			if checkName(name) != nil || store.CheckName(file) != nil || strings.Contains(file, "/") {
+				t.Fatalf("accepted %q in %q", name, file)
+			}
 		}
-	}
+	})
 }
 
 func FuzzParseHeader(f *testing.F) {
@@ -218,8 +185,16 @@ func FuzzParseHeader(f *testing.F) {
 		if n != data {
 			t.Fatalf("accepted %d bytes of tensors in %d bytes of data", n, data)
 		}
-		if l, err := Plan(specs, nil); err == nil && l.Size != int64(len(l.Header))+data {
+		l, err := Plan(specs, nil)
+		if err != nil {
+			t.Fatalf("accepted, and cannot be written: %v", err)
+		}
+		if l.Size != int64(len(l.Header))+data {
 			t.Fatalf("written again, it has %d bytes of data", l.Size-int64(len(l.Header)))
+		}
+		again, _, err := ParseHeader(l.Header[8:], data)
+		if err != nil || len(again) != len(ps) {
+			t.Fatalf("written and read again: %d tensors of %d, %v", len(again), len(ps), err)
 		}
 	})
 }
