@@ -48,10 +48,14 @@ func missing(m *manifest.Manifest) []string {
 }
 
 // partialValue reports a tree of which some leaves end in "value" and some do
-// not: two saves of different kinds may have been mixed.
+// not: two saves of different kinds may have been mixed. Scalars do not count:
+// a train state has a plain step beside its parameters.
 func partialValue(m *manifest.Manifest) []string {
 	var with, without []string
 	for i := range m.Tensors {
+		if len(m.Tensors[i].Shape) == 0 {
+			continue
+		}
 		if p := m.Tensors[i].Path; len(p) > 1 && p[len(p)-1] == "value" {
 			with = append(with, m.Tensors[i].Name)
 		} else {
@@ -61,7 +65,7 @@ func partialValue(m *manifest.Manifest) []string {
 	if len(with) == 0 || len(without) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d of %d parameters end in \"value\", the others do not: %s do, %s do not", len(with), len(m.Tensors), some(with[:1]), some(without[:1]))}
+	return []string{fmt.Sprintf("%d of %d parameters end in \"value\", the others do not: %s do, %s do not", len(with), len(with)+len(without), some(with[:1]), some(without[:1]))}
 }
 
 // nameWithoutLora warns where a path speaks of LoRA and no factor is there: a
