@@ -105,6 +105,13 @@ func (a Axes) String() string {
 	return strings.Join(parts, " ")
 }
 
+func axisText(ax []string) string {
+	if len(ax) == 0 {
+		return "1"
+	}
+	return strings.Join(ax, " ")
+}
+
 // Labels returns the labels in order.
 func (a Axes) Labels() []string {
 	var out []string
@@ -140,12 +147,12 @@ func (a Axes) bind(s tensor.Shape, sizes map[string]int) error {
 		}
 		if unknown == "" {
 			if known != s[i] {
-				return fmt.Errorf("axis %d (%s) has size %d, wanted %d", i, Axes{ax}, s[i], known)
+				return fmt.Errorf("axis %d (%s) has size %d, wanted %d", i, axisText(ax), s[i], known)
 			}
 			continue
 		}
 		if known == 0 || s[i]%known != 0 {
-			return fmt.Errorf("axis %d (%s) of size %d cannot be split by %d", i, Axes{ax}, s[i], known)
+			return fmt.Errorf("axis %d (%s) of size %d cannot be split by %d", i, axisText(ax), s[i], known)
 		}
 		sizes[unknown] = s[i] / known
 	}

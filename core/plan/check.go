@@ -28,20 +28,27 @@ const (
 // it finds. It never panics, whatever a plugin sent.
 func Check(p *Plan, m Manifests) diag.List {
 	c := &checker{p: p, m: m, ledger: newLedger(m)}
+	c.run()
+	c.ds.Sort()
+	return c.ds
+}
+
+func (c *checker) run() {
 	c.head()
 	c.names()
 	if c.ds.HasErrors() {
-		return c.ds
+		return
 	}
+	p := c.p
 	for i := range p.Tensors {
 		if c.full() {
-			return c.ds
+			return
 		}
 		c.tensor(&p.Tensors[i])
 	}
 	for i := range p.Drops {
 		if c.full() {
-			return c.ds
+			return
 		}
 		if err := c.ledger.drop(&p.Drops[i]); err != nil {
 			c.fault("drop of %q: %v", p.Drops[i].Name, err)
@@ -52,8 +59,6 @@ func Check(p *Plan, m Manifests) diag.List {
 	if !c.ds.HasErrors() {
 		c.balance()
 	}
-	c.ds.Sort()
-	return c.ds
 }
 
 type checker struct {

@@ -196,16 +196,20 @@ func (c *clipper) clip(p Piece) error {
 	if room := c.hi - 1 - rest - pos; room >= 0 {
 		last = max(first, min(d.Size, room/step+1))
 	}
-	for i := range d.Size {
-		switch {
-		case i >= first && i < last:
-			if i == first {
-				*c.out = append(*c.out, part(p, p.Dims, widest, first, last-first))
-			}
-		case pos+i*step+rest >= c.lo && pos+i*step < c.hi:
-			if err := c.clip(part(p, p.Dims, widest, i, 1)); err != nil {
-				return err
-			}
+	// Only what touches [lo, hi) is looked at: an axis may be long.
+	begin := min(first, ceilDiv(c.lo-rest-pos, step))
+	end := max(last, min(d.Size, (c.hi-1-pos)/step+1))
+	for i := begin; i < first; i++ {
+		if err := c.clip(part(p, p.Dims, widest, i, 1)); err != nil {
+			return err
+		}
+	}
+	if last > first {
+		*c.out = append(*c.out, part(p, p.Dims, widest, first, last-first))
+	}
+	for i := last; i < end; i++ {
+		if err := c.clip(part(p, p.Dims, widest, i, 1)); err != nil {
+			return err
 		}
 	}
 	return nil
