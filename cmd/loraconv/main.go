@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -77,26 +78,14 @@ func (a *app) report(err error) int {
 	if errors.As(err, &done) {
 		return done.code
 	}
-	fmt.Fprintf(a.stderr, "Error: %v\n", err)
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(a.stderr, "Run \"loraconv help\" to see the commands.\n")
+		fmt.Fprintf(a.stderr, "Error: %v\nRun \"loraconv help\" to see the commands.\n", err)
 		return diag.Usage.ExitCode()
 	}
-	return exitCode(err)
-}
-
-// exitCode returns the code of an error's first diagnostic.
-func exitCode(err error) int {
-	var list diag.List
-	if errors.As(err, &list) {
-		return list.Class().ExitCode()
-	}
-	var d *diag.Diagnostic
-	if errors.As(err, &d) {
-		return d.Class.ExitCode()
-	}
-	return 1
+	ds := asList(err)
+	a.output(false).Diagnostics(nil, ds)
+	return ds.Class().ExitCode()
 }
 
 func (a *app) command() *cobra.Command {
@@ -156,7 +145,10 @@ func longFlags(args []string) []string {
 			copy(out[i:], args[i:])
 			return out
 		}
-		if singleDash.MatchString(a) {
+		switch {
+		case a == "--C" || strings.HasPrefix(a, "--C="):
+			a = a[1:] // a flag of one letter
+		case singleDash.MatchString(a):
 			a = "-" + a
 		}
 		out[i] = a

@@ -191,28 +191,3 @@ func refusesRight(t *testing.T, dir string) {
 		t.Errorf("left behind: %v, %v", es, err)
 	}
 }
-
-// TestOpenPIFixtures runs every fixture under LORACONV_FIXTURES/openpi. It is
-// not part of the default tests: `make fixtures FIXTURES=dir`.
-func TestOpenPIFixtures(t *testing.T) {
-	root := os.Getenv("LORACONV_FIXTURES")
-	if root == "" {
-		return // asked for by make fixtures
-	}
-	dirs, err := filepath.Glob(filepath.Join(root, "openpi", "*", "case.json"))
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("no fixture under %s: %v", root, err)
-	}
-	for _, d := range dirs {
-		dir := filepath.Dir(d)
-		t.Run(filepath.Base(dir), func(t *testing.T) {
-			if readCase(t, dir).Outcome == "refuse" {
-				refusesRight(t, dir)
-				return
-			}
-			for _, dtype := range []string{"float32", "bfloat16", "mixed"} {
-				t.Run(dtype, func(t *testing.T) { convertsRight(t, dir, dtype) })
-			}
-		})
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/loraconv/loraconv/cmd/internal/session"
+	"github.com/loraconv/loraconv/cmd/internal/view"
 	"github.com/loraconv/loraconv/core/plan"
 )
 
@@ -24,7 +25,7 @@ func writePlan(w io.Writer, p *session.Prepared) error {
 	}
 	fmt.Fprintf(&b, "  plugin   %s\n", plugin)
 	for _, s := range p.Sources {
-		fmt.Fprintf(&b, "  source   %s: %s, tree %q: %d parameters, %s\n", s.Name, s.Root, s.Tree, len(s.Manifest.Tensors), size(s.Manifest.Bytes()))
+		fmt.Fprintf(&b, "  source   %s: %s, tree %q: %d parameters, %s\n", s.Name, s.Root, s.Tree, len(s.Manifest.Tensors), view.Bytes(s.Manifest.Bytes()))
 		if len(s.Layout) > 0 {
 			fmt.Fprintf(&b, "           %s\n", strings.Join(s.Layout, ", "))
 		}
@@ -58,7 +59,7 @@ func writePlan(w io.Writer, p *session.Prepared) error {
 		}
 		fmt.Fprintf(&b, "  %s %s %v\n    = %s\n", t.Name, t.DType, t.Shape, plan.String(t.Expr))
 	}
-	fmt.Fprintf(&b, "\n%d tensors, %d of them merged with LoRA, %s; every source element is accounted for\nplan %s\n", len(p.Plan.Tensors), merged, size(bytes), p.Digest)
+	fmt.Fprintf(&b, "\n%d tensors, %d of them merged with LoRA, %s; every source element is accounted for\nplan %s\n", len(p.Plan.Tensors), merged, view.Bytes(bytes), p.Digest)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -22,6 +22,7 @@ func Codes() []spec.Code {
 		{Name: "source-not-found", Doc: "A source's path does not exist."},
 		{Name: "source-unfinished", Doc: "A source is a save that was never completed: its name carries the suffix of a temporary directory, or its processes were not merged."},
 		{Name: "source-corrupt", Doc: "Bytes of a source contradict each other or the format. Damage inside the payload of a chunk often cannot be noticed: the format has no checksum there."},
+		{Name: "source-remark", Doc: "The reader of a source noticed something that does not stop a conversion, such as an array that the checkpoint's metadata does not name."},
 		{Name: "source-changed", Doc: "A source is not what it was when it was planned, or changed while it was read."},
 		{Name: "output-exists", Doc: "Something is at the output path already, and it is not what this conversion would write. -force replaces it."},
 		{Name: "output-locked", Doc: "Another run holds the lock of this output."},

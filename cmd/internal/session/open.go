@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/loraconv/loraconv/core/diag"
@@ -29,6 +30,7 @@ type Opened struct {
 	Layout      []string           `json:"layout,omitempty"`
 	Manifest    *manifest.Manifest `json:"-"` // all of the tree, the spec's drops included
 	drops       []plan.Drop
+	warnings    []string
 }
 
 // openSource opens a source's directory and the tree that its plugin wants.
@@ -62,8 +64,21 @@ func openSource(ctx context.Context, path string, step *int, trees []string) (*O
 	}
 	return &Opened{
 		Path: abs, Step: step, Root: d.Root, Tree: tree, Manifest: &m,
-		Fingerprint: m.Fingerprint, Layout: append(append([]string{}, d.Layout...), m.Layout...),
+		Fingerprint: m.Fingerprint, Layout: distinct(d.Layout, m.Layout), warnings: distinct(d.Warnings, m.Warnings),
 	}, nil
+}
+
+// distinct joins lists and leaves repeats out.
+func distinct(lists ...[]string) []string {
+	var out []string
+	for _, l := range lists {
+		for _, s := range l {
+			if !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
 }
 
 // chooseTree returns the first tree that the plugin would take.

@@ -92,6 +92,9 @@ func (b *builder) openOne(ctx context.Context, s *spec.Source, role string, weig
 		b.ds.Add(sourceFault(err, s))
 		return
 	}
+	for _, w := range o.warnings {
+		b.ds.Warnf("source-remark", "A source has a peculiarity", "source %q: %s", s.Name, w).Path = []string{"source", s.Name, "path"}
+	}
 	o.Name, o.Role, o.Weight, o.Plugin = s.Name, role, weight, s.Plugin
 	seen := o.applyDrops(s.Drops, &b.ds)
 	b.opened = append(b.opened, *o)
