@@ -66,18 +66,33 @@ type Tensor struct {
 	Offset    int64        `json:"offset"` // from the start of the file
 	Bytes     int64        `json:"bytes"`
 	SHA256    string       `json:"sha256"`
-	NonFinite int64        `json:"nonfinite,omitempty"`
+	NonFinite int64        `json:"nonfinite"`
 	Rule      string       `json:"rule"`
 	Sources   []string     `json:"sources"`
 }
 
-// Encode sorts m, computes its root and writes it.
+// Encode sorts m, checks it, computes its root and writes it.
 func (m *Manifest) Encode() ([]byte, error) {
 	m.Schema = Schema
+	m.fill()
 	sort.Slice(m.Files, func(i, j int) bool { return m.Files[i].Name < m.Files[j].Name })
 	sort.Slice(m.Tensors, func(i, j int) bool { return m.Tensors[i].Name < m.Tensors[j].Name })
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
 	m.Root = m.root()
-	return encode(m)
+	return canonical(m)
+}
+
+// fill makes empty lists of absent ones, so that there is one way to say nothing.
+func (m *Manifest) fill() {
+	m.Files = append([]File{}, m.Files...)
+	m.Tensors = append([]Tensor{}, m.Tensors...)
+	m.Accounting.Dropped = append([]Dropped{}, m.Accounting.Dropped...)
+	for i := range m.Tensors {
+		t := &m.Tensors[i]
+		t.Shape, t.Sources = append(tensor.Shape{}, t.Shape...), append([]string{}, t.Sources...)
+	}
 }
 
 func (m *Manifest) root() string {
@@ -86,15 +101,6 @@ func (m *Manifest) root() string {
 		fmt.Fprintf(h, "%s\x00%s\n", f.Name, f.SHA256)
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	err := e.Encode(v)
-	return b.Bytes(), err
 }
 
 // maxManifest bounds what Decode reads, in bytes.
@@ -109,7 +115,7 @@ func Decode(b []byte) (*Manifest, error) {
 	d.DisallowUnknownFields()
 	m := new(Manifest)
 	if err := d.Decode(m); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("it is no manifest: %w", err)
 	}
 	if m.Schema != Schema {
 		return nil, fmt.Errorf("schema %d, this loraconv reads %d", m.Schema, Schema)

@@ -77,13 +77,13 @@ type Metadata struct {
 // Encode writes the statement.
 func (s *Statement) Encode() ([]byte, error) {
 	s.Type, s.PredicateType, s.Self = StatementType, PredicateType, ""
-	b, err := encode(s)
+	b, err := canonical(s)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(b)
 	s.Self = hex.EncodeToString(sum[:])
-	return encode(s)
+	return canonical(s)
 }
 
 // DecodeStatement reads a statement. Only what Encode writes is taken, byte
@@ -109,12 +109,11 @@ func DecodeStatement(b []byte) (*Statement, error) {
 	return s, nil
 }
 
-// subject returns the digest that the statement gives for a file.
-func (s *Statement) subject(name string) string {
+// digests returns what the statement says of each file.
+func (s *Statement) digests() map[string]string {
+	out := map[string]string{}
 	for _, x := range s.Subject {
-		if x.Name == name {
-			return x.Digest["sha256"]
-		}
+		out[x.Name] = x.Digest["sha256"]
 	}
-	return ""
+	return out
 }

@@ -5,10 +5,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/loraconv/loraconv/core/store/safetensors"
 	"github.com/loraconv/loraconv/core/tensor"
@@ -51,20 +56,31 @@ func output(t *testing.T) string {
 		m.Tensors = append(m.Tensors, Tensor{Name: p.Name, DType: p.DType, Shape: p.Shape, File: "model.safetensors", Offset: p.Offset, Bytes: p.Bytes,
 			SHA256: digest(weights[p.Offset : p.Offset+p.Bytes]), Rule: "r", Sources: []string{}})
 	}
+	rewrite(t, dir, m)
+	return dir
+}
+
+// rewrite puts a manifest in place, with a provenance that fits.
+func rewrite(t *testing.T, dir string, m *Manifest) {
+	t.Helper()
 	b, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	prov, err := (&Statement{Subject: []Subject{{ManifestName, map[string]string{"sha256": digest(b)}}}}).Encode()
+	st := &Statement{Subject: []Subject{{ManifestName, map[string]string{"sha256": digest(b)}}}}
+	for _, f := range m.Files {
+		st.Subject = append(st.Subject, Subject{f.Name, map[string]string{"sha256": f.SHA256}})
+	}
+	st.Predicate.BuildDefinition.InternalParameters = map[string]any{"memory": 1 << 40, "goarch": "<&>"}
+	p, err := st.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{ManifestName: b, ProvenanceName: prov} {
+	for name, data := range map[string][]byte{ManifestName: b, ProvenanceName: p} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }
 
 func verify(t *testing.T, dir string) *Report {
@@ -82,26 +98,25 @@ func TestVerifyAccepts(t *testing.T) {
 	}
 }
 
-// A flipped bit in any byte of any file is found, and the tensor that holds it is
-// named.
+// A flipped bit in any byte of any file is found.
 func TestVerifyFindsEveryFlippedByte(t *testing.T) {
 	dir := output(t)
-	for _, name := range []string{"model.safetensors", "assets/norm_stats.json", ManifestName, ProvenanceName} {
+	for name, step := range map[string]int{"model.safetensors": 1, "assets/norm_stats.json": 1, ManifestName: 11, ProvenanceName: 11} {
 		p := filepath.Join(dir, name)
 		b, err := os.ReadFile(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range b {
-			bit := 8*i + i%8
-			b[bit/8] ^= 1 << (bit % 8)
+		for i := 0; i < len(b); i += step {
+			b[i] ^= 1 << (i % 8)
 			if err := os.WriteFile(p, b, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			if r := verify(t, dir); r.OK {
-				t.Fatalf("%s: bit %d flipped and not found", name, bit)
+			r := verify(t, dir)
+			if r.OK || !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.File == name }) {
+				t.Fatalf("%s: byte %d flipped: %+v", name, i, r.Findings)
 			}
-			b[bit/8] ^= 1 << (bit % 8)
+			b[i] ^= 1 << (i % 8)
 		}
 		if err := os.WriteFile(p, b, 0o644); err != nil {
 			t.Fatal(err)
@@ -109,6 +124,32 @@ func TestVerifyFindsEveryFlippedByte(t *testing.T) {
 	}
 	if r := verify(t, dir); !r.OK {
 		t.Errorf("after mending: %+v", r.Findings)
+	}
+}
+
+// Nothing covers the provenance but itself: each of its bits, by itself.
+func TestStatementCoversItself(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(output(t), ProvenanceName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bit := range 8 * len(b) {
+		b[bit/8] ^= 1 << (bit % 8)
+		if _, err := DecodeStatement(b); err == nil {
+			t.Fatalf("bit %d flipped and not found", bit)
+		}
+		b[bit/8] ^= 1 << (bit % 8)
+	}
+	for n := range len(b) {
+		if _, err := DecodeStatement(b[:n]); err == nil {
+			t.Fatalf("cut off after %d bytes and not found", n)
+		}
+	}
+	if _, err := DecodeStatement(append(b[:len(b):len(b)], ' ')); err == nil {
+		t.Error("a space behind it was not found")
+	}
+	if _, err := DecodeStatement(b); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -125,6 +166,25 @@ func TestVerifyFinds(t *testing.T) {
 			return os.Rename(filepath.Join(d, "config.json"), filepath.Join(d, "konfig.json"))
 		}, "missing"},
 		{"no provenance", func(d string) error { return os.Remove(filepath.Join(d, ProvenanceName)) }, "missing"},
+		{"a directory more", func(d string) error { return os.Mkdir(filepath.Join(d, "empty"), 0o755) }, "extra"},
+		{"a link more", func(d string) error { return os.Symlink("config.json", filepath.Join(d, "x")) }, "extra"},
+		{"a fifo", func(d string) error {
+			p := filepath.Join(d, "config.json")
+			return errors.Join(os.Remove(p), syscall.Mkfifo(p, 0o644))
+		}, "unreadable"},
+		{"a link to a copy", func(d string) error {
+			p := filepath.Join(d, "config.json")
+			return errors.Join(os.Rename(p, filepath.Join(d, "copy")), os.Symlink("copy", p))
+		}, "unreadable"},
+		{"the manifest a fifo", func(d string) error {
+			p := filepath.Join(d, ManifestName)
+			return errors.Join(os.Remove(p), syscall.Mkfifo(p, 0o644))
+		}, "manifest"},
+		{"another run's provenance", func(d string) error {
+			st := &Statement{Subject: []Subject{{ManifestName, map[string]string{"sha256": digest(nil)}}}}
+			b, err := st.Encode()
+			return errors.Join(err, os.WriteFile(filepath.Join(d, ProvenanceName), b, 0o644))
+		}, "provenance"},
 		{"longer", func(d string) error { return os.WriteFile(filepath.Join(d, "config.json"), []byte("x"), 0o644) }, "size"},
 		{"a directory", func(d string) error {
 			p := filepath.Join(d, "config.json")
@@ -152,6 +212,50 @@ func TestVerifyFinds(t *testing.T) {
 		}
 		if r.OK || !found {
 			t.Errorf("%s: %+v, wanted a finding %q", c.name, r.Findings, c.kind)
+		}
+	}
+}
+
+func TestVerifySaysWhatWasRenamed(t *testing.T) {
+	dir := output(t)
+	if err := os.Rename(filepath.Join(dir, "assets", "norm_stats.json"), filepath.Join(dir, "stats.json")); err != nil {
+		t.Fatal(err)
+	}
+	want := []Finding{
+		{Kind: "missing", File: "assets/norm_stats.json", Detail: "the manifest lists it with 2 bytes"},
+		{Kind: "extra", File: "stats.json", Detail: `the manifest does not know it; it has the content of "assets/norm_stats.json", which is missing`},
+	}
+	if d := cmp.Diff(want, verify(t, dir).Findings); d != "" {
+		t.Error(d)
+	}
+}
+
+// A header that does not agree with the manifest, though the digests do.
+func TestVerifyComparesHeaders(t *testing.T) {
+	for name, change := range map[string]func(m *Manifest){
+		"shape":  func(m *Manifest) { m.Tensors[0].Shape = tensor.Shape{1, 2} },
+		"dtype":  func(m *Manifest) { m.Tensors[0].DType = tensor.Int32 },
+		"name":   func(m *Manifest) { m.Tensors[0].Name = "c" },
+		"fewer":  func(m *Manifest) { m.Tensors = m.Tensors[1:] },
+		"none":   func(m *Manifest) { m.Tensors = nil },
+		"places": func(m *Manifest) { m.Tensors[2].Offset = 0 },
+	} {
+		dir := output(t)
+		m, err := ReadManifest(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(m)
+		rewrite(t, dir, m)
+		found := false
+		for _, f := range verify(t, dir).Findings {
+			if f.Kind != "tensor" {
+				t.Errorf("%s: %+v", name, f)
+			}
+			found = true
+		}
+		if !found {
+			t.Errorf("%s: not found", name)
 		}
 	}
 }

@@ -6,13 +6,17 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"sort"
+	"strings"
 
+	"github.com/loraconv/loraconv/core/store"
 	"github.com/loraconv/loraconv/core/store/safetensors"
 )
 
@@ -39,8 +43,13 @@ var ErrNoManifest = errors.New("no " + ManifestName)
 
 // ReadManifest reads the manifest of an output directory.
 func ReadManifest(dir string) (*Manifest, error) {
-	b, err := os.ReadFile(filepath.Join(dir, ManifestName))
-	if errors.Is(err, fs.ErrNotExist) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	b, err := readDocument(root, ManifestName)
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNoManifest)
 	}
 	if err != nil {
@@ -49,39 +58,47 @@ func ReadManifest(dir string) (*Manifest, error) {
 	return Decode(b)
 }
 
-// Verify reads every file of an output and compares it with the manifest. What
-// differs is in the report; an error means that nothing could be compared.
-func Verify(ctx context.Context, dir string) (*Report, error) {
-	r := &Report{Findings: []Finding{}}
-	m, err := ReadManifest(dir)
-	if errors.Is(err, ErrNoManifest) {
+// readDocument reads one of our own files, which is bounded.
+func readDocument(root *os.Root, name string) ([]byte, error) {
+	f, info, err := store.OpenRegular(root, name)
+	if err != nil {
 		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if info.Size() > maxManifest {
+		return nil, fmt.Errorf("%d bytes, at most %d are read", info.Size(), maxManifest)
+	}
+	return io.ReadAll(io.LimitReader(f, maxManifest))
+}
+
+// Verify reads every file of an output and compares it with the manifest, the
+// manifest with the provenance, and that with the digest of itself. What
+// differs is in the report; an error means that nothing could be compared, and
+// wraps ErrNoManifest if that is why. Damage is found; forgery, by somebody who
+// renews all digests, is not.
+func Verify(ctx context.Context, dir string) (*Report, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	r := &Report{Findings: []Finding{}}
+	m, err := r.manifest(root)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNoManifest)
 	}
 	if err != nil {
 		r.find("manifest", ManifestName, "", "%v", err)
 		return r, nil
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
 	r.Root, r.Files, r.Tensors = m.Root, len(m.Files), len(m.Tensors)
-	known := map[string]bool{ManifestName: true, ProvenanceName: true}
+	missing := map[string]File{}
 	for _, f := range m.Files {
-		known[f.Name] = true
-		if err := r.file(ctx, root, f, tensorsOf(m, f.Name)); err != nil {
+		if err := r.file(ctx, root, f, tensorsOf(m, f.Name), missing); err != nil {
 			return nil, err
 		}
 	}
-	r.provenance(dir)
-	err = fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && !known[p] {
-			r.find("extra", p, "", "the manifest does not know it")
-		}
-		return err
-	})
-	if err != nil {
+	if err := r.extra(ctx, root, m, missing); err != nil {
 		return nil, err
 	}
 	sort.SliceStable(r.Findings, func(i, j int) bool { return r.Findings[i].File < r.Findings[j].File })
@@ -89,30 +106,106 @@ func Verify(ctx context.Context, dir string) (*Report, error) {
 	return r, nil
 }
 
-// provenance checks the statement, which holds the digest of the manifest.
-func (r *Report) provenance(dir string) {
-	b, err := os.ReadFile(filepath.Join(dir, ProvenanceName))
-	if errors.Is(err, fs.ErrNotExist) {
+// manifest reads the manifest and the provenance, which covers it.
+func (r *Report) manifest(root *os.Root) (*Manifest, error) {
+	b, err := readDocument(root, ManifestName)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Decode(b)
+	if err != nil {
+		return nil, err
+	}
+	p, err := readDocument(root, ProvenanceName)
+	if errors.Is(err, store.ErrNotFound) {
 		r.find("missing", ProvenanceName, "", "the provenance is not there")
-		return
+		return m, nil
 	}
 	var s *Statement
 	if err == nil {
-		s, err = DecodeStatement(b)
+		s, err = DecodeStatement(p)
 	}
 	if err != nil {
 		r.find("provenance", ProvenanceName, "", "%v", err)
-		return
+		return m, nil
 	}
-	m, err := os.ReadFile(filepath.Join(dir, ManifestName))
+	sum := sha256.Sum256(b)
+	want := map[string]string{ManifestName: hex.EncodeToString(sum[:])}
+	for _, f := range m.Files {
+		want[f.Name] = f.SHA256
+	}
+	r.subjects(s, want)
+	return m, nil
+}
+
+// subjects compares the provenance's digests with those of the manifest and of
+// the files in it.
+func (r *Report) subjects(s *Statement, want map[string]string) {
+	have := s.digests()
+	if len(have) != len(s.Subject) {
+		r.find("provenance", ProvenanceName, "", "a subject stands twice")
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		switch {
+		case have[name] == "":
+			r.find("provenance", ProvenanceName, "", "%q is no subject of it", name)
+		case have[name] != want[name] && name == ManifestName:
+			r.find("manifest", ManifestName, "", "SHA-256 %s, the provenance says %s", want[name], have[name])
+		case have[name] != want[name]:
+			r.find("provenance", ProvenanceName, "", "it says that %q has the SHA-256 %s, the manifest %s", name, have[name], want[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := want[name]; !ok {
+			r.find("provenance", ProvenanceName, "", "%q is a subject of it, and the manifest does not know it", name)
+		}
+	}
+}
+
+// extra looks for what the manifest does not list: files, and directories that
+// hold no file of it.
+func (r *Report) extra(ctx context.Context, root *os.Root, m *Manifest, missing map[string]File) error {
+	known := map[string]bool{".": true, ManifestName: true, ProvenanceName: true}
+	for _, f := range m.Files {
+		for p := f.Name; p != "."; p = path.Dir(p) {
+			known[p] = true
+		}
+	}
+	return fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			r.find("unreadable", p, "", "%v", err)
+			return fs.SkipDir
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !known[p] && d.IsDir():
+			r.find("extra", p, "", "the manifest does not know this directory")
+			return nil
+		case !known[p]:
+			r.find("extra", p, "", "the manifest does not know it%s", renamed(root, p, missing))
+		}
+		return nil
+	})
+}
+
+// renamed says which missing file an unknown one is, by its content.
+func renamed(root *os.Root, name string, missing map[string]File) string {
+	f, info, err := store.OpenRegular(root, name)
 	if err != nil {
-		r.find("unreadable", ManifestName, "", "%v", err)
-		return
+		return ""
 	}
-	sum := sha256.Sum256(m)
-	if got, want := hex.EncodeToString(sum[:]), s.subject(ManifestName); got != want {
-		r.find("manifest", ManifestName, "", "SHA-256 %s, the provenance says %s", got, want)
+	defer func() { _ = f.Close() }()
+	for _, n := range slices.Sorted(maps.Keys(missing)) {
+		m := missing[n]
+		if m.Bytes != info.Size() {
+			continue
+		}
+		h := sha256.New()
+		if _, err := io.Copy(h, io.NewSectionReader(f, 0, info.Size())); err == nil && hex.EncodeToString(h.Sum(nil)) == m.SHA256 {
+			return fmt.Sprintf("; it has the content of %q, which is missing", n)
+		}
 	}
+	return ""
 }
 
 func (r *Report) find(kind, file, name, format string, args ...any) {
@@ -132,9 +225,14 @@ func tensorsOf(m *Manifest, file string) []Tensor {
 }
 
 // file hashes one file and its tensors in a single pass.
-func (r *Report) file(ctx context.Context, root *os.Root, f File, tensors []Tensor) error {
-	h, err := root.Open(filepath.FromSlash(f.Name))
-	if errors.Is(err, fs.ErrNotExist) {
+func (r *Report) file(ctx context.Context, root *os.Root, f File, tensors []Tensor, missing map[string]File) error {
+	if st, err := root.Lstat(filepath.FromSlash(f.Name)); err == nil && !st.Mode().IsRegular() {
+		r.find("unreadable", f.Name, "", "it is not a regular file (%s)", st.Mode().Type())
+		return nil
+	}
+	h, st, err := store.OpenRegular(root, f.Name)
+	if errors.Is(err, store.ErrNotFound) {
+		missing[f.Name] = f
 		r.find("missing", f.Name, "", "the manifest lists it with %d bytes", f.Bytes)
 		return nil
 	}
@@ -142,18 +240,13 @@ func (r *Report) file(ctx context.Context, root *os.Root, f File, tensors []Tens
 		r.find("unreadable", f.Name, "", "%v", err)
 		return nil
 	}
-	defer h.Close()
-	st, err := h.Stat()
-	if err != nil || !st.Mode().IsRegular() {
-		r.find("unreadable", f.Name, "", "it is not a regular file")
-		return nil
-	}
+	defer func() { _ = h.Close() }()
 	if st.Size() != f.Bytes {
 		r.find("size", f.Name, "", "%d bytes, wanted %d", st.Size(), f.Bytes)
 		return nil
 	}
 	d := NewDigester(tensors)
-	if _, err := io.Copy(d, &contextReader{ctx, h}); err != nil {
+	if _, err := io.CopyBuffer(d, &contextReader{ctx, h}, make([]byte, 1<<20)); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -170,7 +263,7 @@ func (r *Report) file(ctx context.Context, root *os.Root, f File, tensors []Tens
 			r.find("tensor", f.Name, t.Name, "SHA-256 %s, wanted %s", parts[i], t.SHA256)
 		}
 	}
-	if len(tensors) > 0 && whole == f.SHA256 {
+	if whole == f.SHA256 && (len(tensors) > 0 || strings.HasSuffix(f.Name, ".safetensors")) {
 		r.header(root, f, tensors)
 	}
 	return nil
@@ -178,7 +271,7 @@ func (r *Report) file(ctx context.Context, root *os.Root, f File, tensors []Tens
 
 // header compares a file's own header with the manifest.
 func (r *Report) header(root *os.Root, f File, tensors []Tensor) {
-	h, err := root.Open(filepath.FromSlash(f.Name))
+	h, _, err := store.OpenRegular(root, f.Name)
 	if err != nil {
 		r.find("unreadable", f.Name, "", "%v", err)
 		return
@@ -188,7 +281,7 @@ func (r *Report) header(root *os.Root, f File, tensors []Tensor) {
 		r.find("unreadable", f.Name, "", "%v", err)
 		return
 	}
-	defer sf.Close()
+	defer func() { _ = sf.Close() }()
 	if len(sf.Places) != len(tensors) {
 		r.find("tensor", f.Name, "", "%d tensors, wanted %d", len(sf.Places), len(tensors))
 		return
@@ -199,64 +292,12 @@ func (r *Report) header(root *os.Root, f File, tensors []Tensor) {
 	}
 	for _, t := range tensors {
 		p, ok := by[t.Name]
-		if !ok || p.DType != t.DType || !p.Shape.Equal(t.Shape) || p.Offset != t.Offset || p.Bytes != t.Bytes {
+		if !ok {
+			r.find("tensor", f.Name, t.Name, "the manifest lists it, the file does not hold it")
+			continue
+		}
+		if p.DType != t.DType || !p.Shape.Equal(t.Shape) || p.Offset != t.Offset || p.Bytes != t.Bytes {
 			r.find("tensor", f.Name, t.Name, "the file says %s %v at %d, the manifest %s %v at %d", p.DType, p.Shape, p.Offset, t.DType, t.Shape, t.Offset)
 		}
 	}
-}
-
-// Digester hashes a file and stretches of it in one pass. The stretches must
-// be sorted and must not overlap.
-type Digester struct {
-	whole   hash.Hash
-	tensors []Tensor
-	sums    []string
-	part    hash.Hash
-	at      int64
-}
-
-// NewDigester makes a digester for a file that holds these tensors.
-func NewDigester(tensors []Tensor) *Digester {
-	return &Digester{whole: sha256.New(), part: sha256.New(), tensors: tensors}
-}
-
-// Write hashes the next bytes of the file.
-func (d *Digester) Write(p []byte) (int, error) {
-	d.whole.Write(p)
-	end := d.at + int64(len(p))
-	for len(d.sums) < len(d.tensors) {
-		t := &d.tensors[len(d.sums)]
-		from, to := max(t.Offset, d.at), min(t.Offset+t.Bytes, end)
-		if from < to {
-			d.part.Write(p[from-d.at : to-d.at])
-		}
-		if t.Offset+t.Bytes > end {
-			break
-		}
-		d.sums = append(d.sums, hex.EncodeToString(d.part.Sum(nil)))
-		d.part.Reset()
-	}
-	d.at = end
-	return len(p), nil
-}
-
-// Sums returns the digest of the file and of each tensor, hex.
-func (d *Digester) Sums() (whole string, tensors []string) {
-	for len(d.sums) < len(d.tensors) { // empty ones at the end, or cut off
-		d.sums = append(d.sums, hex.EncodeToString(d.part.Sum(nil)))
-		d.part.Reset()
-	}
-	return hex.EncodeToString(d.whole.Sum(nil)), d.sums
-}
-
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
