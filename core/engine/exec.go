@@ -215,9 +215,6 @@ func (r *groupRun) read(i int, b box, w *openWindow) (err error) {
 		s.member, s.base, s.win, s.clean = i, m.base, w, 0
 		s.box.lo = append(s.box.lo[:0], part.lo...)
 		s.box.hi = append(s.box.hi[:0], part.hi...)
-		if last := len(part.lo) - 1; last >= 0 {
-			s.origin = m.region.lo[last]
-		}
 		s.data = s.data[:part.elements()*size]
 		if err = r.fill(i, s); err != nil {
 			return false

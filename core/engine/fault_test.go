@@ -73,6 +73,11 @@ func TestFaults(t *testing.T) {
 			want: []string{"10 overflow t00: w in source \"s\"|1 finite values are infinite as float16|[0 3]"}},
 		{name: "copy overflows", make: func(m map[string]*array) { put(m["n"], 0, math.MaxFloat32) },
 			want: []string{"10 overflow t01: n in source \"s\"|bfloat16|[0]"}},
+		{name: "late in a copy", make: func(m map[string]*array) {
+			m["n"] = &array{dtype: tensor.BFloat16, shape: tensor.Shape{3000}, data: make([]byte, 6000)}
+			m["n"].data[5999], m["n"].data[5998] = 0x7f, 0x81
+		}, spoil: func(_ *lineup, j *Job, _ *memorySink) { j.slab = 1024 },
+			want: []string{"4 nonfinite t01: n in source \"s\"|1 NaN or infinite|[2999]"}},
 		{name: "all at once", make: func(m map[string]*array) { put(m["n"], 0, nan); put(m["w"], 0, nan) },
 			want: []string{"4 nonfinite t00: w in", "4 nonfinite t01: n in"}},
 		{name: "allowed by name", make: func(m map[string]*array) { put(m["n"], 0, nan); put(m["w"], 0, nan); put(m["b"], 3, inf) },
@@ -267,6 +272,10 @@ func TestGroups(t *testing.T) {
 	w, err := prepare(&Job{Plan: l.plan, Sources: map[string]store.Reader{"s": l.source}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	r, err := Estimate(l.plan, map[string]store.Reader{"s": l.source}, 128<<20, 2)
+	if err != nil || r.Workers != 2 || r.Groups != 8 || r.Passes != 1 || r.Read != 2*(2*4*64*32+2*64*64) || r.Written != r.Read {
+		t.Errorf("report %+v, %v", r, err)
 	}
 	got := map[string]int{}
 	for _, g := range w.groups {

@@ -57,10 +57,10 @@ func eachElement(p *piece, k int, visit func(at []int)) {
 
 // measureTile adds the squares of a tile, before and after its terms, to the
 // norms of the targets that it goes to.
-func (e *executor) measureTile(k *worker, s *slab, in *inst, t box, before, after []float32) {
+func (e *executor) measureTile(k *worker, in *inst, t box, before, after []float32) {
 	u := in.unit
 	if len(u.whole) > 0 {
-		k.blocks(s, t, before, after)
+		k.blocks(t, before, after)
 		for i, target := range u.whole {
 			if i == len(u.whole)-1 {
 				e.tally.norm(target, &k.norms)
@@ -76,18 +76,16 @@ func (e *executor) measureTile(k *worker, s *slab, in *inst, t box, before, afte
 	}
 }
 
-// blocks sums a whole tile by blocks.
-func (k *worker) blocks(s *slab, t box, before, after []float32) {
+// blocks sums a whole tile by blocks; each row of it begins with one.
+func (k *worker) blocks(t box, before, after []float32) {
 	last := len(t.lo) - 1
 	if last < 0 {
 		k.norms.block(before, after)
 		return
 	}
 	row := t.hi[last] - t.lo[last]
-	first := min(row, normBlock-(t.lo[last]-s.origin)%normBlock)
 	for len(before) > 0 {
-		k.norms.block(before[:first], after[:first])
-		for i := first; i < row; i += normBlock {
+		for i := 0; i < row; i += normBlock {
 			j := min(i+normBlock, row)
 			k.norms.block(before[i:j], after[i:j])
 		}

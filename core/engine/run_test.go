@@ -232,6 +232,39 @@ func TestHardShapes(t *testing.T) {
 		l.add(t, bf, &plan.Affine{X: &plan.Slice{X: flat, Axis: 0, Start: 33, Size: 27}, Div: 3, Add: 1})
 		l.check(t)
 	})
+	t.Run("wide rows", func(t *testing.T) {
+		l := newLineup(map[string]*array{
+			"w": arr(f32, tensor.Shape{3, 5, 1000}, tensor.Shape{2, 5, 700}),
+			"a": arr(f32, tensor.Shape{3, 5, 2}, nil), "b": arr(f32, tensor.Shape{2, 1000}, nil),
+		})
+		for i := range 3 {
+			at := plan.At{Axis: 0, Pos: i}
+			m := &plan.Merge{Base: src("w", at), Terms: []plan.Term{{A: src("a", at), B: src("b"), Einsum: "d r, r f -> d f", Scale: 0.1}}}
+			l.add(t, bf, m)
+			l.add(t, f32, &plan.Rearrange{X: m, Pattern: "d f -> f d"})
+		}
+		l.check(t)
+	})
+	t.Run("norms of many rows", func(t *testing.T) { // so many that a sum in another order shows
+		l := newLineup(map[string]*array{
+			"w": arr(f32, tensor.Shape{60, 1000}, nil), "a": arr(f32, tensor.Shape{60, 2}, nil), "b": arr(f32, tensor.Shape{2, 1000}, nil),
+		})
+		for i := range 60 {
+			at := plan.At{Axis: 0, Pos: i}
+			l.add(t, bf, &plan.Merge{Base: src("w", at), Terms: []plan.Term{{A: src("a", at), B: src("b"), Einsum: "r, r f -> f", Scale: 0.1}}})
+		}
+		l.check(t)
+	})
+	t.Run("many tiles", func(t *testing.T) {
+		l := newLineup(map[string]*array{
+			"w": arr(bf, tensor.Shape{300, 700}, nil), "c": arr(bf, tensor.Shape{400, 300}, tensor.Shape{400, 299}),
+			"a": arr(f32, tensor.Shape{300, 1}, nil), "b": arr(f32, tensor.Shape{1, 700}, nil),
+		})
+		m := &plan.Merge{Base: src("w"), Terms: []plan.Term{{A: src("a"), B: src("b"), Einsum: "d r, r f -> d f", Scale: 0.1}}}
+		l.add(t, f32, &plan.Rearrange{X: m, Pattern: "d f -> f d"})
+		l.add(t, f32, &plan.Concat{Xs: []plan.Expr{src("c"), &plan.Fill{Shape: tensor.Shape{300, 300}, Value: 1.5}}, Axis: 0})
+		l.check(t)
+	})
 	t.Run("no arithmetic", func(t *testing.T) {
 		l := newLineup(map[string]*array{
 			"i": arr(tensor.Int32, tensor.Shape{6, 7}, tensor.Shape{4, 7}), "u": arr(tensor.Bool, tensor.Shape{5}, nil),

@@ -11,6 +11,9 @@ const (
 	tileColumns  = 512
 )
 
+// Tiles are cut between norm blocks.
+var _ [0]struct{} = [tileColumns % normBlock]struct{}{}
+
 // worker is the room that one goroutine computes in. Nothing is allocated while
 // a slab is computed.
 type worker struct {
@@ -50,7 +53,6 @@ func newWorker() *worker {
 type slab struct {
 	member int
 	base   *base
-	origin int // of the chunk on the last axis
 	box    box
 	data   []byte
 	win    *openWindow
@@ -93,7 +95,7 @@ func (e *executor) unit(k *worker, s *slab, in *inst, region box) error {
 		return err
 	}
 	defer e.release(u)
-	return k.eachTile(s, region, func(tile box) error {
+	return k.eachTile(region, func(tile box) error {
 		e.tile(k, s, in, tile)
 		return e.hook()
 	})
@@ -119,8 +121,9 @@ func (e *executor) copyOut(k *worker, s *slab, v *instVariant, region box) {
 }
 
 // eachTile cuts region into tiles of at most tileElements. On the last axis it
-// cuts where norm blocks begin.
-func (k *worker) eachTile(s *slab, region box, visit func(box) error) error {
+// cuts at multiples of normBlock, as windows, passes and slabs do; so a norm
+// block is never cut.
+func (k *worker) eachTile(region box, visit func(box) error) error {
 	rank := len(region.lo)
 	if rank == 0 {
 		return visit(region)
@@ -144,9 +147,6 @@ func (k *worker) eachTile(s *slab, region box, visit func(box) error) error {
 	for {
 		for x := range t.lo {
 			t.hi[x] = min(t.lo[x]+extent[x], region.hi[x])
-		}
-		if last := rank - 1; t.hi[last] < region.hi[last] {
-			t.hi[last] -= (t.hi[last] - s.origin) % normBlock
 		}
 		if err := visit(t); err != nil {
 			return err
@@ -188,7 +188,7 @@ func (e *executor) tile(k *worker, s *slab, in *inst, t box) {
 			k.merger.add(term, w, k.operands[i][0], k.operands[i][1], t, u.strides, strides)
 		}
 		if measured {
-			e.measureTile(k, s, in, t, k.before[:n], w)
+			e.measureTile(k, in, t, k.before[:n], w)
 		}
 	}
 	for i := range in.variants {

@@ -5,23 +5,18 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"slices"
 
 	"github.com/loraconv/loraconv/core/engine"
 	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/store"
 	"github.com/loraconv/loraconv/sdk"
 )
 
-// digestBlock is how much is read at one time.
-const digestBlock = 1 << 20
-
 // digests reads every file back and tells its digest and those of its tensors,
-// both from one pass. What is read comes from the disk where the system can be
-// asked for that, not from the memory that was written.
+// both from one pass.
 func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats engine.Stats) error {
 	told := make([]bool, len(p.Tensors))
 	for _, name := range x.request.Digests {
@@ -69,11 +64,7 @@ type digest struct {
 }
 
 func (d *digest) read(ctx context.Context, f *stageFile) (string, error) {
-	dropCache(f.f)
-	r := io.NewSectionReader(f.f, 0, f.size)
-	blocks, back, idle := make(chan []byte), make(chan []byte, 2), make(chan struct{})
-	back <- make([]byte, digestBlock)
-	back <- make([]byte, digestBlock)
+	blocks, idle := make(chan []byte), make(chan struct{})
 	go func() {
 		defer close(idle)
 		for b := range blocks {
@@ -81,35 +72,17 @@ func (d *digest) read(ctx context.Context, f *stageFile) (string, error) {
 			idle <- struct{}{}
 		}
 	}()
-	err := d.blocks(ctx, r, blocks, back, idle)
+	err := store.ReadBack(ctx, f.f, f.size, func(b []byte) {
+		blocks <- b
+		d.tensors(b)
+		<-idle
+	})
 	close(blocks)
 	<-idle
 	if err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(d.file.Sum(nil)), nil
-}
-
-func (d *digest) blocks(ctx context.Context, r io.Reader, blocks, back chan []byte, idle chan struct{}) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		b := <-back
-		n, err := io.ReadFull(r, b)
-		if n > 0 {
-			blocks <- b[:n]
-			d.tensors(b[:n])
-			<-idle
-		}
-		back <- b
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return nil
-		case err != nil:
-			return err
-		}
-	}
 }
 
 // tensors hashes what of b belongs to tensors, in the order of their places.

@@ -114,7 +114,7 @@ func (s *stage) Fresh() bool { return true }
 func (s *stage) sync() error {
 	var errs []error
 	for _, f := range s.files {
-		errs = append(errs, f.f.Sync())
+		errs = append(errs, f.w.Sync())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return outputFault(err)
@@ -124,7 +124,7 @@ func (s *stage) sync() error {
 
 func (s *stage) close() {
 	for _, f := range s.files {
-		_ = f.f.Close()
+		_, _ = f.w.Close(), f.f.Close()
 	}
 	if s.root != nil {
 		_ = s.root.Close()

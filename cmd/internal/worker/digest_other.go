@@ -1,7 +1,0 @@
-//go:build !linux
-
-package worker
-
-import "os"
-
-func dropCache(*os.File) {}

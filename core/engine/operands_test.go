@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/tensor"
+)
+
+// TestPlanTerm says which part of the output is one product.
+func TestPlanTerm(t *testing.T) {
+	type cut struct {
+		Swapped bool
+		Outer   []outerLabel
+		R, C, K int
+	}
+	for _, tt := range []struct {
+		einsum    string
+		a, b, out tensor.Shape
+		want      cut
+	}{
+		{"d r, r f -> d f", tensor.Shape{3, 2}, tensor.Shape{2, 5}, tensor.Shape{3, 5}, cut{R: 3, C: 5, K: 2}},
+		{"r f, d r -> d f", tensor.Shape{2, 5}, tensor.Shape{3, 2}, tensor.Shape{3, 5}, cut{Swapped: true, R: 3, C: 5, K: 2}},
+		{"n h r, m r d -> n h d", tensor.Shape{8, 6, 2}, tensor.Shape{8, 2, 5}, tensor.Shape{8, 6, 5}, cut{R: 48, C: 5, K: 2}},
+		{"n d r, n r h -> n d h", tensor.Shape{8, 6, 2}, tensor.Shape{8, 2, 5}, tensor.Shape{8, 6, 5}, cut{Outer: []outerLabel{{8, 12, 10}}, R: 6, C: 5, K: 2}},
+		{"d r, r (n h) -> d n h", tensor.Shape{6, 2}, tensor.Shape{2, 20}, tensor.Shape{6, 4, 5}, cut{R: 6, C: 20, K: 2}},
+		{"a b r, r c -> a c b", tensor.Shape{3, 4, 2}, tensor.Shape{2, 5}, tensor.Shape{3, 5, 4}, cut{Swapped: true, Outer: []outerLabel{{3, 0, 8}}, R: 5, C: 4, K: 2}},
+		{"n r, n r -> n", tensor.Shape{7, 2}, tensor.Shape{7, 2}, tensor.Shape{7}, cut{Outer: []outerLabel{{7, 2, 2}}, R: 1, C: 1, K: 2}},
+		{"d r, r f -> d f", tensor.Shape{3, 2}, tensor.Shape{2, 1}, tensor.Shape{3, 1}, cut{Swapped: true, R: 1, C: 3, K: 2}},
+		{"d r s, s r f -> d f", tensor.Shape{3, 2, 4}, tensor.Shape{4, 2, 5}, tensor.Shape{3, 5}, cut{R: 3, C: 5, K: 8}},
+	} {
+		c, err := planTerm(&plan.Term{Einsum: tt.einsum, Scale: 1}, tt.a, tt.b, tt.out)
+		if err != nil {
+			t.Errorf("%s: %v", tt.einsum, err)
+			continue
+		}
+		if d := cmp.Diff(tt.want, cut{c.swapped, c.outer, c.r, c.c, c.k}, cmp.AllowUnexported(outerLabel{})); d != "" {
+			t.Errorf("%s: %s", tt.einsum, d)
+		}
+	}
+}
+
+// TestCacheKeepsWhatIsInUse: room is made by dropping the oldest that nobody
+// holds, and nothing else.
+func TestCacheKeepsWhatIsInUse(t *testing.T) {
+	a := &arena{limit: 1 << 20}
+	c := &cache{arena: a, limit: 4 * 3000}
+	reads := 0
+	get := func(i int) []float32 {
+		f, err := c.get(i, 1000, func(dst []float32) error {
+			reads++
+			for k := range dst {
+				dst[k] = float32(i)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	held := get(0)
+	for i := 1; i < 6; i++ {
+		if f := get(i); f[0] != float32(i) || f[999] != float32(i) || held[0] != 0 || held[999] != 0 {
+			t.Fatalf("operand %d is %g, the one that is held is %g", i, f[0], held[0])
+		}
+		c.put(i)
+	}
+	get(5)
+	c.put(5)
+	if reads != 6 || c.size > c.limit {
+		t.Errorf("%d reads, %d bytes kept of %d", reads, c.size, c.limit)
+	}
+	get(1) // dropped in the meantime
+	c.put(1)
+	if reads != 7 {
+		t.Errorf("%d reads", reads)
+	}
+	c.put(0)
+	broken := errors.New("broken")
+	if _, err := c.get(9, 1000, func([]float32) error { return broken }); err != broken {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestArenaReuses(t *testing.T) {
+	a := &arena{limit: 64 << 10}
+	b, err := a.get(40 << 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[0] = 1
+	a.put(b)
+	if c, _ := a.get(38 << 10); &c[0] != &b[0] {
+		t.Error("a buffer of about the size is not used again")
+	}
+	d, _ := a.get(60 << 10)
+	a.put(d)
+	if a.total > a.limit {
+		t.Errorf("%d bytes kept, the limit is %d", a.total, a.limit)
+	}
+	a.close()
+}
