@@ -157,3 +157,20 @@ func TestExplain(t *testing.T) {
 	Explain(&Tensor{Expr: oneSided}, m) // does not bind: said, not panicked
 	Explain(&Tensor{Expr: &Source{From: "s", Name: "w", Index: []At{{1 << 40, 0}}}}, m)
 }
+
+// Drops of one tensor stand whole first, then by index, then by part.
+func TestDropsAreSorted(t *testing.T) {
+	drops := []Drop{
+		{Name: "x"}, {Name: "x", Part: &Part{0, 1, 1}}, {Name: "x", Part: &Part{0, 1, 2}}, {Name: "x", Part: &Part{0, 2, 1}}, {Name: "x", Part: &Part{1, 0, 1}},
+		{Name: "x", Index: []At{{0, 0}}}, {Name: "x", Index: []At{{0, 1}}}, {Name: "y"},
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		p := &Plan{Drops: append([]Drop{}, drops...)}
+		r.Shuffle(len(drops), func(i, j int) { p.Drops[i], p.Drops[j] = p.Drops[j], p.Drops[i] })
+		p.Sort()
+		if d := cmp.Diff(drops, p.Drops); d != "" {
+			t.Fatal(d)
+		}
+	}
+}
