@@ -4,15 +4,21 @@ import (
 	"os"
 	"sort"
 	"sync"
+	"sync/atomic"
 )
 
-// WindowedFile writes at offsets and keeps the page cache out of the way: what
-// was written is sent to the disk window by window, and dropped from memory
-// once it is there. Without that, writing a large output costs more in fresh
-// page-cache pages than in computation. It may be used by several goroutines.
+// WindowedFile writes at offsets and keeps the page cache out of the way:
+// large writes go past it, as far as they are whole blocks. What else was
+// written is sent to the disk window by window, and dropped from memory once it
+// is there. Without that, writing a large output costs more in fresh page-cache
+// pages than in computation. It may be used by several goroutines.
+//
+// No page is written in both ways, for none of those that the cache holds is
+// wholly within one large write; so neither way sees stale bytes of the other.
 type WindowedFile struct {
 	f      *os.File
 	window int64
+	direct atomic.Pointer[directFile] // nil: all writes go through the cache
 
 	mu      sync.Mutex
 	bytes   int64
@@ -26,27 +32,59 @@ type span struct{ from, to int64 }
 // DefaultWindow is how many bytes are written between two flushes.
 const DefaultWindow = 64 << 20
 
-// NewWindowedFile wraps f, which the caller still closes.
+// NewWindowedFile wraps f. The caller closes both, this one first.
 func NewWindowedFile(f *os.File) *WindowedFile {
-	return &WindowedFile{f: f, window: DefaultWindow}
+	w := &WindowedFile{f: f, window: DefaultWindow}
+	w.direct.Store(newDirect(f))
+	return w
+}
+
+// Close lets go of what it holds beside the file that it was given. Nothing may
+// be written while it runs; later writes are possible, and slower.
+func (w *WindowedFile) Close() error {
+	if d := w.direct.Swap(nil); d != nil {
+		return d.f.Close()
+	}
+	return nil
 }
 
 // WriteAt writes p at off. An error may be that of an earlier write that the
 // disk refused since; the file is then to be thrown away, for the kernel
 // reports such an error once, and a sync that follows may succeed.
 func (w *WindowedFile) WriteAt(p []byte, off int64) (int, error) {
+	d := w.direct.Load()
+	if d == nil || len(p) < directLeast {
+		return w.cached(p, off)
+	}
+	head, blocks := split(off, len(p))
+	n, err := w.cached(p[:head], off)
+	if err != nil {
+		return n, err
+	}
+	k, err := d.writeAt(p[head:head+blocks], off+int64(head))
+	n += k
+	if err != nil && refusedDirect(err) {
+		w.direct.Store(nil) // others may still hold it: the collector closes it
+	} else if err != nil {
+		return n, w.fail(err)
+	}
+	k, err = w.cached(p[n:], off+int64(n))
+	return n + k, err
+}
+
+// cached writes through the page cache.
+func (w *WindowedFile) cached(p []byte, off int64) (int, error) {
 	n, err := w.f.WriteAt(p, off)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.current = extend(w.current, span{off, off + int64(n)})
+	if n > 0 {
+		w.current = extend(w.current, span{off, off + int64(n)})
+	}
 	if w.bytes += int64(n); w.bytes >= w.window {
 		w.bytes = 0
 		w.turn()
 	}
-	if err != nil {
-		w.fail(err)
-	}
-	return n, w.failed
+	return n, w.keep(err)
 }
 
 // Sync makes everything durable. It fails if any write before it did.
@@ -56,27 +94,32 @@ func (w *WindowedFile) Sync() error {
 	w.bytes = 0
 	w.turn()
 	w.turn()
-	if err := w.f.Sync(); err != nil {
-		w.fail(err)
+	return w.keep(w.f.Sync())
+}
+
+// keep keeps the first error, and returns it. The caller holds the lock.
+func (w *WindowedFile) keep(err error) error {
+	if w.failed == nil {
+		w.failed = err
 	}
 	return w.failed
 }
 
-func (w *WindowedFile) fail(err error) {
-	if w.failed == nil && err != nil {
-		w.failed = err
-	}
+func (w *WindowedFile) fail(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.keep(err)
 }
 
 // turn waits for the window before, drops it, and starts the current one.
 func (w *WindowedFile) turn() {
 	for _, s := range w.flying {
-		w.fail(dropBehind(w.f, s.from, s.to-s.from))
+		_ = w.keep(dropBehind(w.f, s.from, s.to-s.from))
 	}
 	w.flying, w.current = w.current, w.flying[:0]
 	w.flying = join(w.flying)
 	for _, s := range w.flying {
-		w.fail(startWriteback(w.f, s.from, s.to-s.from))
+		_ = w.keep(startWriteback(w.f, s.from, s.to-s.from))
 	}
 }
 

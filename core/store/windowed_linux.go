@@ -19,7 +19,7 @@ func startWriteback(f *os.File, off, n int64) error {
 // file_check_and_advance_wb_err), and an fsync that follows no longer has it.
 func dropBehind(f *os.File, off, n int64) error {
 	err := syncRange(f, off, n, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
-	_ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_DONTNEED)
+	dropCache(f, off, n)
 	return err
 }
 

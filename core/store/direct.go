@@ -1,0 +1,75 @@
+package store
+
+import (
+	"os"
+	"unsafe"
+)
+
+// Writes past the page cache, where the system has them.
+const (
+	directBlock = 4 << 10 // what offsets, lengths and addresses must be multiples of
+	directRoom  = 1 << 20 // bytes that are handed over at one time
+	directLeast = 256 << 10
+	directRooms = 2 // writers at one time; more only wait for the same disk
+)
+
+// directFile writes whole blocks straight to the disk. That costs a fifth of
+// the CPU of the page cache's fresh pages, and leaves the cache to what is
+// read. It may be used by several goroutines.
+type directFile struct {
+	f     *os.File
+	rooms chan []byte // nil until first used
+}
+
+// newDirect returns nil where f's file system has no such writes.
+func newDirect(f *os.File) *directFile {
+	g := openDirect(f, os.O_WRONLY)
+	if g == nil {
+		return nil
+	}
+	d := &directFile{f: g, rooms: make(chan []byte, directRooms)}
+	for range directRooms {
+		d.rooms <- nil
+	}
+	return d
+}
+
+// split says how many bytes of a write of n bytes at off come before the first
+// whole block, and how many lie in whole blocks.
+//
+//	off ──head──┬──── blocks ────┬──tail──
+//	            4096·i           4096·k
+func split(off int64, n int) (head, blocks int) {
+	head = int(-off & (directBlock - 1))
+	if head >= n {
+		return n, 0
+	}
+	return head, (n - head) &^ (directBlock - 1)
+}
+
+// writeAt writes p, whole blocks at a whole block, by way of a buffer that is
+// aligned in memory, too. It returns how much of p is written.
+func (d *directFile) writeAt(p []byte, off int64) (n int, err error) {
+	room := <-d.rooms
+	if room == nil {
+		room = aligned(directRoom)
+	}
+	defer func() { d.rooms <- room }()
+	for n < len(p) {
+		part := room[:copy(room, p[n:])]
+		k, err := d.f.WriteAt(part, off+int64(n))
+		n += k
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// aligned returns n bytes that begin at a block in memory. What the Go heap
+// hands out does not move.
+func aligned(n int) []byte {
+	b := make([]byte, n+directBlock)
+	at := int(-uintptr(unsafe.Pointer(&b[0])) & (directBlock - 1))
+	return b[at : at+n : at+n]
+}
