@@ -33,8 +33,10 @@ func (g *group) bytes() int64 {
 
 // goodRun is the length of a run, in bytes, at which a write is not dearer than
 // what it writes; fairRun is what the ladder accepts before it reads a group
-// twice.
+// twice. Where there is plenty of memory, runs are so long that the store writes
+// them past the page cache: longRun.
 const (
+	longRun = 256 << 10
 	goodRun = 4096
 	fairRun = 1024
 )

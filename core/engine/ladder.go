@@ -98,7 +98,7 @@ func (l *ladder) choose(g *group) *memoryError {
 		whole := cands[len(cands)-1]
 		l.measure(g, &whole, false)
 		good, fair := min(goodRun, whole.run), min(fairRun, whole.run)
-		if l.once(g, cands, good, &need) || l.once(g, cands, fair, &need) || l.often(g, cands, fair, &need) ||
+		if l.amply(g, cands, min(longRun, whole.run)) || l.once(g, cands, good, &need) || l.once(g, cands, fair, &need) || l.often(g, cands, fair, &need) ||
 			l.once(g, cands, 1, &need) || l.often(g, cands, 1, &need) {
 			return nil
 		}
@@ -112,6 +112,15 @@ func (l *ladder) choose(g *group) *memoryError {
 	d.Tensor = m.base.name
 	d.Path = []string{"compute", "memory"}
 	return &memoryError{d, need}
+}
+
+// amply tries to read g once, with runs of at least run, in half of the budget:
+// so much that another group can run beside it.
+func (l *ladder) amply(g *group, cands []schedule, run int) bool {
+	half := *l
+	half.budget /= 2
+	need := int64(0)
+	return half.once(g, cands, run, &need)
 }
 
 // once tries to read g once, with runs of at least run.
