@@ -9,6 +9,7 @@ import (
 	"github.com/loraconv/loraconv/cmd/internal/session"
 	"github.com/loraconv/loraconv/cmd/internal/view"
 	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/engine"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/spec"
 )
@@ -66,16 +67,16 @@ func (o *output) fail(f *spec.File, err error) error {
 	return o.diagnose(f, ds)
 }
 
-// plan shows a checked plan.
-func (o *output) plan(p *session.Prepared) error {
+// plan shows a checked plan and what running it needs.
+func (o *output) plan(p *session.Prepared, needs engine.Report) error {
 	if o.events == nil {
-		return writePlan(o.app.stdout, p)
+		return writePlan(o.app.stdout, p, needs)
 	}
 	b, err := plan.Encode(p.Plan)
 	if err != nil {
 		return err
 	}
-	o.events.Emit(map[string]any{"type": "plan", "conversion": p.Name, "output": p.Output, "digest": p.Digest, "plugin": p.Plugin, "sources": p.Sources})
+	o.events.Emit(map[string]any{"type": "plan", "conversion": p.Name, "output": p.Output, "digest": p.Digest, "plugin": p.Plugin, "sources": p.Sources, "needs": needsJSON(needs)})
 	for line := range lines(b) {
 		o.events.Emit(map[string]any{"type": "plan_line", "conversion": p.Name, "line": json.RawMessage(line)})
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loraconv/loraconv/cmd/internal/session"
+	"github.com/loraconv/loraconv/cmd/internal/worker"
 	"github.com/loraconv/loraconv/core/diag"
 )
 
@@ -50,7 +51,11 @@ func (a *app) plan(ctx context.Context, o session.Options, path, file string, as
 			return err
 		}
 		ps = append(ps, p)
-		if err := out.plan(p); err != nil {
+		needs, err := worker.Estimate(ctx, p.Plan, s.Request(p))
+		if err != nil {
+			return out.fail(s.File, err)
+		}
+		if err := out.plan(p, needs); err != nil {
 			return err
 		}
 	}

@@ -11,12 +11,13 @@ import (
 
 	"github.com/loraconv/loraconv/cmd/internal/session"
 	"github.com/loraconv/loraconv/cmd/internal/view"
+	"github.com/loraconv/loraconv/core/engine"
 	"github.com/loraconv/loraconv/core/plan"
 )
 
 // writePlan prints a plan for people: what was detected and from what, what is
 // dropped and why, and one line for each output tensor.
-func writePlan(w io.Writer, p *session.Prepared) error {
+func writePlan(w io.Writer, p *session.Prepared, needs engine.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "conversion %q -> %s\n", p.Name, p.Output)
 	plugin := p.Plugin.Name + " " + p.Plugin.Version
@@ -59,9 +60,34 @@ func writePlan(w io.Writer, p *session.Prepared) error {
 		}
 		fmt.Fprintf(&b, "  %s %s %v\n    = %s\n", t.Name, t.DType, t.Shape, plan.String(t.Expr))
 	}
+	writeNeeds(&b, needs)
 	fmt.Fprintf(&b, "\n%d tensors, %d of them merged with LoRA, %s; every source element is accounted for\nplan %s\n", len(p.Plan.Tensors), merged, view.Bytes(bytes), p.Digest)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeNeeds says how the plan would be run within the budget.
+func writeNeeds(b *strings.Builder, r engine.Report) {
+	fmt.Fprintf(b, "\nNeeds\n  decodes %s, writes %s, in %s with %s\n", view.Bytes(r.Read), view.Bytes(r.Written), view.Count(r.Groups, "group"), view.Count(r.Workers, "worker"))
+	where := "in memory"
+	if r.Scratch {
+		where = "in a scratch file beside the output"
+	}
+	fmt.Fprintf(b, "  adapters %s %s; buffers of at most %s\n", view.Bytes(r.Adapters), where, view.Bytes(r.Buffers))
+	if r.ShortRuns > 0 {
+		fmt.Fprintf(b, "  %s in runs shorter than 4 KiB\n", view.Count(r.ShortRuns, "group")+" written")
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(b, "  %s\n", n)
+	}
+}
+
+// needsJSON is the same for programs.
+func needsJSON(r engine.Report) map[string]any {
+	return map[string]any{
+		"read": r.Read, "written": r.Written, "groups": r.Groups, "workers": r.Workers, "adapters": r.Adapters, "scratch": r.Scratch,
+		"buffers": r.Buffers, "passes": r.Passes, "short_runs": r.ShortRuns, "notes": r.Notes,
+	}
 }
 
 // lines yields the lines of b without their breaks.

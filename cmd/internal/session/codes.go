@@ -26,6 +26,7 @@ func Codes() []spec.Code {
 		{Name: "source-changed", Doc: "A source is not what it was when it was planned, or changed while it was read."},
 		{Name: "output-exists", Doc: "Something is at the output path already, and it is not what this conversion would write. -force replaces it."},
 		{Name: "output-locked", Doc: "Another run holds the lock of this output."},
+		{Name: "stage-taken-over", Doc: "A run with this output was killed earlier. What it had written to its hidden stage was removed, and this run begins anew."},
 		{Name: "no-space", Doc: "The file system has not enough room for the output. Nothing was written."},
 		{Name: "not-durable", Doc: "The output is published and complete, but the last flush of its directory failed, so it may not survive a power cut."},
 		{Name: "glob-hits-nothing", Doc: "A pattern matches nothing. Patterns match whole names: * within one component, ** across components."},

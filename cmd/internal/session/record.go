@@ -145,7 +145,7 @@ func (r *record) encodeProvenance(s *Session, p *Prepared, manifest []byte) ([]b
 	if p.SpecDigest != "" {
 		b.ExternalParameters["spec_sha256"] = p.SpecDigest
 	}
-	memory, workers := (&run{s: s, p: p}).compute()
+	memory, workers := s.budget(p)
 	b.InternalParameters = map[string]any{"plan_sha256": p.Digest, "goos": runtime.GOOS, "goarch": runtime.GOARCH, "memory": memory, "workers": workers}
 	for _, o := range p.Sources {
 		b.ResolvedDependencies = append(b.ResolvedDependencies, receipt.Dependency{

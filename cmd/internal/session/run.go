@@ -57,6 +57,10 @@ func (s *Session) Run(ctx context.Context, p *Prepared) (*Result, error) {
 		return nil, outputFault(err, r.output)
 	}
 	r.stage = stage
+	if stage.TookOver() && s.Observer != nil {
+		s.Observer.Warning(p.Name, &diag.Diagnostic{Severity: diag.Warning, Code: "stage-taken-over", Summary: "A run that died had left its stage",
+			Detail: "what it had written beside " + r.output + " was removed; this run begins anew"})
+	}
 	if err := r.fill(ctx); err != nil {
 		if aerr := stage.Abort(); aerr != nil {
 			err = errors.Join(err, diag.New(diag.Output, "abort-failed", "The stage could not be removed", "%v", aerr))
@@ -235,17 +239,10 @@ func (r *run) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	memory, workers := r.compute()
-	req := &sdk.ExecuteRequest{
-		Plan: encoded, Stage: r.stage.Dir(), Digests: []string{r.p.Plan.Output.File},
-		Memory: memory - hostReserve, Workers: workers,
-		AllowNonFinite: r.p.AllowNonFinite, FillMissing: r.p.FillMissing,
-	}
+	req := r.s.Request(r.p)
+	req.Plan, req.Stage, req.Digests = encoded, r.stage.Dir(), []string{r.p.Plan.Output.File}
 	if r.s.SlowPhase == "stream" || r.s.SlowPhase == "digest" {
 		req.SlowMillis, req.SlowPhase = r.s.SlowMillis, r.s.SlowPhase
-	}
-	for _, o := range r.p.Sources {
-		req.Sources = append(req.Sources, sdk.ExecuteSource{Name: o.Name, Root: o.Root, Tree: o.Tree, Fingerprint: o.Fingerprint})
 	}
 	for _, t := range r.p.Plan.Tensors {
 		place, ok := r.layout.Offset(t.Name)
@@ -265,17 +262,30 @@ func (r *run) execute(ctx context.Context) error {
 	return r.rec.complete()
 }
 
-// compute is the budget: the command line before the spec.
-func (r *run) compute() (memory int64, workers int) {
-	memory, workers = r.p.Compute.Memory, r.p.Compute.Workers
-	if r.s.Memory > 0 {
-		memory = r.s.Memory
+// Request is what the worker is asked, less the plan and the stage.
+func (s *Session) Request(p *Prepared) *sdk.ExecuteRequest {
+	memory, workers := s.budget(p)
+	req := &sdk.ExecuteRequest{
+		Memory: memory - hostReserve, Workers: workers,
+		AllowNonFinite: p.AllowNonFinite, FillMissing: p.FillMissing,
+	}
+	for _, o := range p.Sources {
+		req.Sources = append(req.Sources, sdk.ExecuteSource{Name: o.Name, Root: o.Root, Tree: o.Tree, Fingerprint: o.Fingerprint})
+	}
+	return req
+}
+
+// budget is what a conversion may use: the command line before the spec.
+func (s *Session) budget(p *Prepared) (memory int64, workers int) {
+	memory, workers = p.Compute.Memory, p.Compute.Workers
+	if s.Memory > 0 {
+		memory = s.Memory
 	}
 	if memory == 0 {
 		memory = DefaultMemory
 	}
-	if r.s.Workers > 0 {
-		workers = r.s.Workers
+	if s.Workers > 0 {
+		workers = s.Workers
 	}
 	return memory, workers
 }
