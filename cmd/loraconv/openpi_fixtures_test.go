@@ -3,9 +3,21 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/store/all"
+	"github.com/loraconv/loraconv/core/tensor"
+	"github.com/loraconv/loraconv/plugins/openpi"
+	"github.com/loraconv/loraconv/sdk"
 )
 
 // TestOpenPIFixtures converts every case under LORACONV_FIXTURES/openpi.
@@ -26,5 +38,96 @@ func TestOpenPIFixtures(t *testing.T) {
 				t.Run(dtype, func(t *testing.T) { convertsRight(t, dir, dtype) })
 			}
 		})
+	}
+}
+
+// TestOpenPIFixturesLedger removes, renames, adds, reshapes every parameter of
+// every good fixture, one at a time, at manifest level: each must be refused by
+// name, or change what plan prints.
+func TestOpenPIFixturesLedger(t *testing.T) {
+	cases, err := filepath.Glob(filepath.Join(os.Getenv("LORACONV_FIXTURES"), "openpi", "*", "case.json"))
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no fixture: %v", err)
+	}
+	for _, file := range cases {
+		dir := filepath.Dir(file)
+		c := readCase(t, dir)
+		if c.Outcome == "refuse" {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			d, err := all.Open(t.Context(), filepath.Join(dir, filepath.FromSlash(c.Params)), all.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			r, err := d.Tree(".")
+			if err != nil {
+				t.Fatal(err)
+			}
+			mutateEveryLeaf(t, r.Manifest())
+		})
+	}
+}
+
+var mutations = map[string]func(*manifest.Manifest, int){
+	"remove": func(m *manifest.Manifest, i int) { m.Tensors = slices.Delete(m.Tensors, i, i+1) },
+	"rename": func(m *manifest.Manifest, i int) { m.Tensors[i].Name += "x" },
+	"add": func(m *manifest.Manifest, i int) {
+		extra := m.Tensors[i]
+		extra.Name += "_extra"
+		m.Tensors = append(m.Tensors, extra)
+	},
+	"widen": func(m *manifest.Manifest, i int) {
+		s := slices.Clone(m.Tensors[i].Shape)
+		s[len(s)-1]++
+		m.Tensors[i].Shape = s
+	},
+	"flatten": func(m *manifest.Manifest, i int) {
+		s := m.Tensors[i].Shape
+		m.Tensors[i].Shape = tensor.Shape{s.Elements()}
+		if len(s) == 1 {
+			m.Tensors[i].Shape = tensor.Shape{s[0], 1}
+		}
+	},
+}
+
+func mutateEveryLeaf(t *testing.T, m *manifest.Manifest) {
+	t.Helper()
+	args := map[string]any{"lora": map[string]any{"alpha": 16.0}}
+	if !strings.Contains(fmt.Sprint(m.Tensors), "lora") { // a lora block would be a contradiction
+		args = map[string]any{}
+	}
+	planned := func(m *manifest.Manifest) *sdk.PlanResponse {
+		resp, err := openpi.Converter{}.Plan(t.Context(), sdk.PlanRequest{
+			Conversion: "robot", Output: sdk.Output{Format: "pytorch"},
+			Sources: []sdk.Source{{Name: "ft", Role: "source", Weight: 1, Manifest: m, Args: args}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	base := planned(m)
+	if base.Diagnostics.HasErrors() {
+		t.Fatal(base.Diagnostics)
+	}
+	for i := range m.Tensors {
+		for what, mutate := range mutations {
+			changed := m.Clone()
+			leaf := changed.Tensors[i].Name
+			mutate(changed, i)
+			changed.Sort()
+			resp := planned(changed)
+			if resp.Plan != nil {
+				resp.Diagnostics.Append(plan.Check(resp.Plan, plan.Manifests{"ft": changed}))
+			}
+			switch {
+			case resp.Diagnostics.HasErrors() && !strings.Contains(resp.Diagnostics.Error(), leaf):
+				t.Errorf("%s %s: refused without naming it: %v", what, leaf, resp.Diagnostics)
+			case !resp.Diagnostics.HasErrors() && cmp.Equal(base.Plan.Facts, resp.Plan.Facts):
+				t.Errorf("%s %s: planned without a word", what, leaf)
+			}
+		}
 	}
 }
