@@ -3,15 +3,14 @@ package worker
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"slices"
 
 	"github.com/loraconv/loraconv/core/engine"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/store"
+	"github.com/loraconv/loraconv/core/twinhash"
 	"github.com/loraconv/loraconv/sdk"
 )
 
@@ -30,7 +29,10 @@ func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats e
 		slices.SortFunc(order, func(a, b int) int {
 			return cmp.Or(cmp.Compare(s.targets[a].offset, s.targets[b].offset), cmp.Compare(s.targets[a].bytes, s.targets[b].bytes))
 		})
-		d := &digest{stage: s, order: order, file: sha256.New(), tensor: sha256.New()}
+		if err := s.apart(order); err != nil {
+			return err
+		}
+		d := &digest{stage: s, order: order, twin: twinhash.New()}
 		d.done = func(i int, sum string) {
 			told[i] = true
 			x.tell(sdk.Event{Tensor: tensorDone(i, sum, &stats.Tensors[i])})
@@ -53,56 +55,56 @@ func tensorDone(i int, sum string, s *engine.TensorStats) *sdk.TensorDone {
 	return &sdk.TensorDone{Index: i, SHA256: sum, NonFinite: s.NonFinite, DeltaNorm: s.DeltaNorm, BaseNorm: s.BaseNorm}
 }
 
-// digest is one file that is read back. The file's own hash runs beside those
-// of its tensors.
+// digest is one file that is read back.
 type digest struct {
-	stage        *stage
-	order        []int // of tensors, as they lie
-	file, tensor hash.Hash
-	at           int64 // in the file
-	done         func(tensor int, sum string)
+	stage *stage
+	order []int // of tensors, as they lie
+	twin  *twinhash.Twin
+	at    int64 // in the file
+	done  func(tensor int, sum string)
 }
 
 func (d *digest) read(ctx context.Context, f *stageFile) (string, error) {
-	blocks, idle := make(chan []byte), make(chan struct{})
-	go func() {
-		defer close(idle)
-		for b := range blocks {
-			d.file.Write(b)
-			idle <- struct{}{}
-		}
-	}()
-	err := store.ReadBack(ctx, f.f, f.size, func(b []byte) {
-		blocks <- b
-		d.tensors(b)
-		<-idle
-	})
-	close(blocks)
-	<-idle
-	if err != nil {
+	if err := store.ReadBack(ctx, f.f, f.size, d.block); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(d.file.Sum(nil)), nil
+	sum := d.twin.Sum()
+	return hex.EncodeToString(sum[:]), nil
 }
 
-// tensors hashes what of b belongs to tensors, in the order of their places.
-func (d *digest) tensors(b []byte) {
+// block hashes b, the next bytes of the file: what belongs to tensors, in the
+// order of their places, and what lies between them.
+func (d *digest) block(b []byte) {
 	for len(d.order) > 0 {
 		t := &d.stage.targets[d.order[0]]
-		from := max(t.offset-d.at, 0)
-		if from >= int64(len(b)) && t.bytes > 0 {
-			break
+		if from := min(max(t.offset-d.at, 0), int64(len(b))); from > 0 {
+			d.twin.Between(b[:from])
+			d.at, b = d.at+from, b[from:]
 		}
-		to := min(t.offset+t.bytes-d.at, int64(len(b)))
-		if from < to {
-			d.tensor.Write(b[from:to])
+		if len(b) == 0 && t.bytes > 0 {
+			return
 		}
-		if t.offset+t.bytes > d.at+int64(len(b)) {
-			break
+		n := min(t.offset+t.bytes-d.at, int64(len(b)))
+		d.twin.Part(b[:n])
+		d.at, b = d.at+n, b[n:]
+		if d.at < t.offset+t.bytes {
+			return
 		}
-		d.done(d.order[0], hex.EncodeToString(d.tensor.Sum(nil)))
-		d.tensor.Reset()
+		sum := d.twin.EndPart()
+		d.done(d.order[0], hex.EncodeToString(sum[:]))
 		d.order = d.order[1:]
 	}
+	d.twin.Between(b)
 	d.at += int64(len(b))
+}
+
+// apart refuses tensors that overlap.
+func (s *stage) apart(order []int) error {
+	for i := range order[min(1, len(order)):] {
+		a, b := &s.targets[order[i]], &s.targets[order[i+1]]
+		if b.offset < a.offset+a.bytes {
+			return request("tensors %d and %d overlap in %q: one takes %d bytes at %d, the other begins at %d", order[i], order[i+1], a.file.name, a.bytes, a.offset, b.offset)
+		}
+	}
+	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/loraconv/loraconv/core/store/all"
 	"github.com/loraconv/loraconv/core/store/orbax/orbaxtest"
 	"github.com/loraconv/loraconv/core/tensor"
+	"github.com/loraconv/loraconv/core/twinhash"
 	"github.com/loraconv/loraconv/sdk"
 )
 
@@ -288,12 +289,26 @@ func TestDigestOfManyBlocks(t *testing.T) {
 		order = append(order, i)
 		want = append(want, fmt.Sprint(i, sum(data[cuts[i]:cuts[i+1]])))
 	}
-	d := &digest{stage: st, order: order, file: sha256.New(), tensor: sha256.New(), done: func(i int, s string) { got = append(got, fmt.Sprint(i, s)) }}
+	d := &digest{stage: st, order: order, twin: twinhash.New(), done: func(i int, s string) { got = append(got, fmt.Sprint(i, s)) }}
 	s, err := d.read(t.Context(), file)
 	if err != nil || s != sum(data) {
 		t.Errorf("digest %s, %v, wanted %s", s, err, sum(data))
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestTensorsApart(t *testing.T) {
+	f := &stageFile{name: "f", size: 100}
+	s := &stage{targets: []place{{f, 0, 10}, {f, 10, 0}, {f, 10, 5}, {f, 14, 1}}}
+	if err := s.apart([]int{0, 1, 2}); err != nil {
+		t.Error(err)
+	}
+	if err := s.apart([]int{0, 1, 2, 3}); err == nil {
+		t.Error("two tensors in one place were accepted")
+	}
+	if err := s.apart(nil); err != nil {
+		t.Error(err)
 	}
 }
