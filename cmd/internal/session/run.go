@@ -262,34 +262,6 @@ func (r *run) execute(ctx context.Context) error {
 	return r.rec.complete()
 }
 
-// Request is what the worker is asked, less the plan and the stage.
-func (s *Session) Request(p *Prepared) *sdk.ExecuteRequest {
-	memory, workers := s.budget(p)
-	req := &sdk.ExecuteRequest{
-		Memory: memory - hostReserve, Workers: workers,
-		AllowNonFinite: p.AllowNonFinite, FillMissing: p.FillMissing,
-	}
-	for _, o := range p.Sources {
-		req.Sources = append(req.Sources, sdk.ExecuteSource{Name: o.Name, Root: o.Root, Tree: o.Tree, Fingerprint: o.Fingerprint})
-	}
-	return req
-}
-
-// budget is what a conversion may use: the command line before the spec.
-func (s *Session) budget(p *Prepared) (memory int64, workers int) {
-	memory, workers = p.Compute.Memory, p.Compute.Workers
-	if s.Memory > 0 {
-		memory = s.Memory
-	}
-	if memory == 0 {
-		memory = DefaultMemory
-	}
-	if s.Workers > 0 {
-		workers = s.Workers
-	}
-	return memory, workers
-}
-
 func (r *run) event(e sdk.Event) error {
 	switch {
 	case e.Phase != nil:
@@ -359,22 +331,4 @@ func (r *run) receipts() error {
 		return outputFault(err, receipt.ProvenanceName)
 	}
 	return nil
-}
-
-// outputFault turns an error of writing into a diagnostic.
-func outputFault(err error, name string) error {
-	if errors.Is(err, context.Canceled) || findDiagnostic(err) != nil {
-		return err
-	}
-	switch {
-	case errors.Is(err, store.ErrExists):
-		return diag.New(diag.Exists, "output-exists", "The output exists", "%s is there and is not what this conversion would write; remove it, or replace it with -force", name)
-	case errors.Is(err, store.ErrLocked):
-		return diag.New(diag.Exists, "output-locked", "Another run is writing this output", "%s: %v", name, err)
-	case errors.Is(err, store.ErrNoSpace):
-		return diag.New(diag.Output, "no-space", "There is no room for the output", "%s: %v", name, err)
-	case errors.Is(err, store.ErrUnsynced):
-		return diag.New(diag.Unsynced, "not-durable", "Published, but not known to be durable", "%s: %v; check the disk and run \"loraconv verify\"", name, err)
-	}
-	return diag.New(diag.Output, "output-failed", "The output could not be written", "%s: %v", name, err)
 }
