@@ -217,3 +217,8 @@ func maxtextRefuses(t *testing.T, dir string) {
 		t.Errorf("left behind: %v, %v", es, err)
 	}
 }
+
+// containsFolded looks for a text that may be broken over lines.
+func containsFolded(s, text string) bool {
+	return strings.Contains(strings.Join(strings.Fields(s), " "), strings.Join(strings.Fields(text), " "))
+}
