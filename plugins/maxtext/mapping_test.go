@@ -1,0 +1,252 @@
+package maxtext
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/tensor"
+	"github.com/loraconv/loraconv/sdk"
+)
+
+// dims are the sizes of a published model, by the letters of shapes.
+type dims map[string]int
+
+// model says how large a model is, and which keys of its table it does not
+// have: a table serves several models.
+type model struct {
+	dims
+	without string
+}
+
+// The sizes are those of the models' config.json; V is padded where MaxText
+// pads it.
+var models = map[string]model{
+	"llama3.1-8b":        {dims{"E": 4096, "H": 32, "K": 8, "D": 128, "M": 14336, "V": 128256}, ""},
+	"mixtral-8x7b":       {dims{"E": 4096, "H": 32, "K": 8, "D": 128, "X": 8, "F": 14336, "V": 32000}, ""},
+	"qwen2.5-7b":         {dims{"E": 3584, "H": 28, "K": 4, "D": 128, "M": 18944, "V": 152064}, "_norm-scale$"},
+	"qwen3-0.6b":         {dims{"E": 1024, "H": 16, "K": 8, "D": 128, "M": 3072, "V": 151936}, "-bias$|logits_dense"},
+	"qwen3-30b-a3b":      {dims{"E": 2048, "H": 32, "K": 4, "D": 128, "X": 128, "F": 768, "V": 151936}, "-bias$"},
+	"qwen3-next-80b-a3b": {dims{"E": 2048, "H": 16, "K": 2, "D": 256, "QD": 512, "X": 512, "F": 512, "S": 512, "Z": 12288, "BA": 64, "C": 8192, "VH": 32, "VD": 128, "VW": 4096, "V": 151936}, ""},
+	"gemma2-2b":          {dims{"E": 2304, "H": 8, "K": 4, "D": 256, "M": 9216, "V": 256128}, ""},
+	"gemma3-4b":          {dims{"E": 2560, "H": 8, "K": 4, "D": 256, "M": 10240, "V": 262144}, ""},
+	"gpt-oss-20b":        {dims{"E": 2880, "H": 64, "K": 8, "D": 64, "X": 32, "F": 2880, "V": 201088}, ""},
+	"deepseek2-16b":      {dims{"E": 2048, "H": 16, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 10944, "X": 64, "F": 1408, "S": 2816, "V": 102400}, "-wq_[ab]-|-q_norm-|indexer|gate-bias"},
+	"deepseek3-671b":     {dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280}, "-query-kernel|indexer"},
+	"olmo3-7b":           {dims{"E": 4096, "H": 32, "K": 32, "D": 128, "QN": 4096, "KN": 4096, "M": 11008, "V": 100352}, ""},
+}
+
+// shapes are the axes of a leaf, unscanned: the first that matches.
+var shapes = []struct{ leaf, axes string }{
+	{`token_embedder/embedding$`, "V E"}, {`logits_dense/kernel$`, "E V"},
+	{`wkv_a/kernel$`, "E CR"}, {`wkv_b/kernel$`, "C H KV"}, {`kv_norm/scale$`, "C"}, {`wq_a/kernel$`, "E Q"}, {`q_norm/scale$`, "Q"}, {`wq_b/kernel$`, "Q H QD"},
+	{`attention/attention/out/kernel$`, "HD E"}, {`query/kernel$`, "E H QD"}, {`(key|value)/kernel$`, "E K D"}, {`out/kernel$`, "H OD E"},
+	{`query/bias$`, "H D"}, {`(key|value)/bias$`, "K D"}, {`out/bias$`, "E"}, {`sinks$`, "H"},
+	{`query_norm/scale$`, "QN"}, {`key_norm/scale$`, "KN"}, {`rms_norm/scale$`, "VD"},
+	{`shared_experts?/wi_[01]/kernel$`, "E S"}, {`shared_experts?/wo/kernel$`, "S E"}, {`shared_expert_gate/kernel$`, "E 1"},
+	{`mlp(_local|_global)?/wi_[01]/kernel$`, "E M"}, {`mlp(_local|_global)?/wo/kernel$`, "M E"},
+	{`wi_[01]$`, "X E F"}, {`wo$`, "X F E"}, {`wi_[01]_bias$`, "X F"}, {`wo_bias$`, "X E"}, {`gate/kernel$`, "E X"}, {`gate/bias$`, "X"},
+	{`in_proj_qkvz/kernel$`, "E Z"}, {`in_proj_ba/kernel$`, "E BA"}, {`conv1d/kernel$`, "4 1 C"}, {`(A_log|dt_bias)$`, "VH"}, {`out_proj/kernel$`, "VW E"},
+	{`/scale$`, "E"},
+}
+
+func (d dims) shape(t *testing.T, leaf string) tensor.Shape {
+	t.Helper()
+	for _, s := range shapes {
+		if !regexp.MustCompile(s.leaf).MatchString(leaf) {
+			continue
+		}
+		var out tensor.Shape
+		for _, l := range strings.Fields(s.axes) {
+			n, ok := d[l]
+			switch {
+			case ok:
+			case l == "QD" || l == "OD" || l == "QN" || l == "KN":
+				n = d["D"]
+			case l == "HD":
+				n = d["H"] * d["D"]
+			default:
+				var err error
+				if n, err = strconv.Atoi(l); err != nil {
+					t.Fatalf("%s: no size %q", leaf, l)
+				}
+			}
+			out = append(out, n)
+		}
+		return out
+	}
+	t.Fatalf("no shape for %s", leaf)
+	return nil
+}
+
+var (
+	counts = regexp.MustCompile(`^((?:\[[0-9]+\])+) (.*)$`)
+	span   = regexp.MustCompile(`\{([0-9]+)\.\.([0-9]+)(?:/([0-9]+))?\}`)
+)
+
+// read expands one table: which elements of which parameters make each target,
+// and the manifest of a checkpoint that has them all. Lists are nested experts
+// first, so that the layer's axis is the last of those that are taken apart.
+func readMapping(t *testing.T, name string, md model) (map[string]string, *manifest.Manifest) {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", "mapping", name+".tsv.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, m := map[string]string{}, &manifest.Manifest{}
+	scanned := strings.HasSuffix(name, ".scan")
+	for sc := bufio.NewScanner(z); sc.Scan(); {
+		cols := strings.Split(sc.Text(), "\t")
+		if strings.HasPrefix(cols[0], "#") || md.without != "" && regexp.MustCompile(md.without).MatchString(cols[0]) && !strings.HasPrefix(cols[0], "params-decoder-decoder_norm") && !strings.Contains(cols[0], "layer_norm-") {
+			continue
+		}
+		var keys []string
+		layered := scanned && strings.Contains(cols[1], "[") && !strings.Contains(cols[0], "remainder")
+		for _, k := range strings.Split(cols[0], "+") {
+			leaf := strings.ReplaceAll(strings.TrimPrefix(k, "params-"), "-", "/")
+			shape := md.shape(t, leaf)
+			if layered {
+				at := min(1, len(shape))
+				n := stackLength(cols[1])
+				shape = append(append(append(tensor.Shape{}, shape[:at]...), n), shape[at:]...)
+			}
+			keys = append(keys, "params/params/"+leaf)
+			m.Tensors = append(m.Tensors, manifest.Tensor{Name: "params/params/" + leaf, DType: tensor.BFloat16, Shape: shape})
+		}
+		for target, index := range expandTargets(t, cols[1], layered) {
+			var parts []string
+			for _, k := range keys {
+				parts = append(parts, k+index)
+			}
+			if want[target] != "" {
+				t.Fatalf("%s stands twice", target)
+			}
+			want[target] = strings.Join(parts, " ")
+		}
+	}
+	m.Sort()
+	return want, m
+}
+
+// stackLength is the last of a target's counts: of "[8][32] …", 32.
+func stackLength(target string) int {
+	all := regexp.MustCompile(`\[([0-9]+)\]`).FindAllStringSubmatch(target, -1)
+	n, _ := strconv.Atoi(all[len(all)-1][1])
+	return n
+}
+
+// expandTargets writes out "[8][32] model.layers.{0..31}.experts.{0..7}.w1"
+// with the positions that each name has.
+func expandTargets(t *testing.T, s string, layered bool) map[string]string {
+	t.Helper()
+	c := counts.FindStringSubmatch(s)
+	if c == nil {
+		return map[string]string{s: ""}
+	}
+	out := map[string]string{}
+	var walk func(rest, name string, at []int)
+	walk = func(rest, name string, at []int) {
+		loc := span.FindStringSubmatchIndex(rest)
+		if loc == nil {
+			index := ""
+			switch {
+			case len(at) == 0: // a stack of one
+				index = "[axis 1: 0]"
+			case len(at) == 1:
+				index = fmt.Sprintf("[%d]", at[0])
+				if layered {
+					index = fmt.Sprintf("[axis 1: %d]", at[0])
+				}
+			case len(at) == 2: // the layer stands first in the name, second in the array
+				index = fmt.Sprintf("[%d, %d]", at[1], at[0])
+			}
+			out[name+rest] = index
+			return
+		}
+		sub := span.FindStringSubmatch(rest)
+		lo, _ := strconv.Atoi(sub[1])
+		hi, _ := strconv.Atoi(sub[2])
+		step := 1
+		if sub[3] != "" {
+			step, _ = strconv.Atoi(sub[3])
+		}
+		for k, v := 0, lo; v <= hi; k, v = k+1, v+step {
+			walk(rest[loc[1]:], name+rest[:loc[0]]+strconv.Itoa(v), append(append([]int{}, at...), k))
+		}
+	}
+	walk(c[2], "", nil)
+	return out
+}
+
+func planned(x plan.Tensor) string {
+	var parts []string
+	plan.Sources(x.Expr, func(s *plan.Source) {
+		index := ""
+		switch {
+		case len(s.Index) == 1 && s.Index[0].Axis == 0:
+			index = fmt.Sprintf("[%d]", s.Index[0].Pos)
+		case len(s.Index) == 1:
+			index = fmt.Sprintf("[axis %d: %d]", s.Index[0].Axis, s.Index[0].Pos)
+		case len(s.Index) == 2:
+			index = fmt.Sprintf("[%d, %d]", s.Index[0].Pos, s.Index[1].Pos)
+		}
+		parts = append(parts, s.Name+index)
+	})
+	return strings.Join(parts, " ")
+}
+
+// At the published sizes, every target of upstream's table is made of the
+// elements that the table says, and of no others; nothing is left over.
+func TestMappingTables(t *testing.T) {
+	for name, md := range models {
+		for _, kind := range []string{"scan", "unscan"} {
+			t.Run(name+"."+kind, func(t *testing.T) {
+				want, m := readMapping(t, name+"."+kind, md)
+				resp, err := Converter{}.Plan(context.Background(), sdk.PlanRequest{
+					Conversion: "model", Output: sdk.Output{Format: "huggingface", Args: map[string]any{"template": "none"}},
+					Sources: []sdk.Source{{Name: "base", Role: "source", Weight: 1, Args: map[string]any{"model": name}, Manifest: m}},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp.Plan != nil {
+					resp.Diagnostics.Append(plan.Check(resp.Plan, plan.Manifests{"base": m}))
+				}
+				if resp.Diagnostics.HasErrors() {
+					s := resp.Diagnostics.Error()
+					t.Fatal(s[:min(2000, len(s))])
+				}
+				got := map[string]string{}
+				for _, x := range resp.Plan.Tensors {
+					got[x.Name] = planned(x)
+				}
+				if len(got) != len(want) {
+					t.Errorf("%d targets, the table has %d", len(got), len(want))
+				}
+				shown := 0
+				for n := range want {
+					if got[n] != want[n] && shown < 10 {
+						shown++
+						t.Errorf("%s: %s", n, cmp.Diff(want[n], got[n]))
+					}
+				}
+			})
+		}
+	}
+}
