@@ -148,6 +148,11 @@ func (r *record) encodeProvenance(s *Session, p *Prepared, manifest []byte) ([]b
 			Annotations: map[string]any{"tree": o.Tree, "role": o.Role, "payload": "chunk data is not covered by the fingerprint"},
 		})
 	}
+	if p.Template != nil {
+		b.ResolvedDependencies = append(b.ResolvedDependencies, receipt.Dependency{
+			Name: templateName, URI: "file://" + filepath.ToSlash(p.Template.Path), Digest: map[string]string{"loraconv_fingerprint_sha256": p.Template.Fingerprint},
+		})
+	}
 	plugin := receipt.Dependency{Name: "plugin " + p.Plugin.Name, Annotations: map[string]any{"version": p.Plugin.Version, "bundled": p.Plugin.Bundled}}
 	if p.Plugin.SHA256 != "" {
 		plugin.Digest = map[string]string{"sha256": p.Plugin.SHA256}

@@ -33,6 +33,12 @@ func (r *run) alreadyThere(ctx context.Context) (*Result, error) {
 			return nil, nil
 		}
 	}
+	if r.p.Template != nil {
+		newer, err := newerThan(r.p.Template.Path, st.ModTime())
+		if err != nil || newer {
+			return nil, nil
+		}
+	}
 	rep, err := receipt.Verify(ctx, r.output)
 	if err != nil {
 		return nil, err
