@@ -12,11 +12,12 @@ import (
 	"github.com/loraconv/loraconv/cmd/internal/view"
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/store"
+	"github.com/loraconv/loraconv/plugins/maxtext"
 	"github.com/loraconv/loraconv/plugins/openpi"
 )
 
 // guessers ask the bundled plugins what a tree is.
-var guessers = []inspect.Guesser{{Plugin: "openpi", Guess: openpi.Guess}}
+var guessers = []inspect.Guesser{{Plugin: "openpi", Guess: openpi.Guess}, {Plugin: "maxtext", Guess: maxtext.Guess}}
 
 func (a *app) inspectCommand() *cobra.Command {
 	var (

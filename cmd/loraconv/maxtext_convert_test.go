@@ -161,3 +161,47 @@ conversion "model" {
 		})
 	}
 }
+
+// Two sources of one adapter, weighted to one, merge as the adapter does; a
+// plan file of them runs to the same bytes.
+func TestMaxTextSeveralAdapters(t *testing.T) {
+	c := readMaxtext(t, maxtextShipped)
+	at := func(p string) string { return filepath.Join(c.dir, filepath.FromSlash(p)) }
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	spec := `source "maxtext" "base" {
+  path = "` + at(c.Base) + `"
+}
+source "maxtext" "one" {
+  path = "` + at(c.Lora) + `"
+}
+source "maxtext" "two" {
+  path = "` + at(c.Lora) + `"
+}
+conversion "model" {
+  source   = source.maxtext.base
+  adapters = [{ source = source.maxtext.one, weight = 0.25 }, { source = source.maxtext.two, weight = 0.75 }]
+  output "huggingface" {
+    path     = "` + out + `"
+    template = "` + at(c.Templ) + `"
+  }
+}
+`
+	planFile := filepath.Join(dir, "plan.json")
+	for _, args := range [][]string{{"plan", writeSpec(t, spec), "-out", planFile}, {"run", planFile}, {"verify", out}} {
+		if code, stdout, stderr := loraconv(t, args...); code != 0 {
+			t.Fatalf("%s: exit %d\n%s%s", args[0], code, stdout, stderr)
+		}
+	}
+	want := readOracle(t, filepath.Join(c.dir, "expected_merged.safetensors"))
+	got := readOracle(t, filepath.Join(out, "model.safetensors"))
+	slack := c.slack(t, want)
+	for n, w := range want {
+		for i := range slack[n] {
+			slack[n][i] *= 2 // two products, two sums
+		}
+		if err := compareWithin(got[n], w, "F32", slack[n]); err != nil {
+			t.Errorf("%s: %v", n, err)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package maxtext
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/sdk"
+)
+
+// marks are parts of names that only some families have, most telling first.
+// What they do not tell apart is named as a choice.
+var marks = []struct {
+	part, family string
+}{
+	{"/GptOssAttention/", "gpt-oss"},
+	{"/DeepSeekMoeBlock_0/", "deepseek"},
+	{"/routed_experts/", "qwen3-next or qwen3.5"},
+	{"/pre_self_attention_norm_local/", "gemma2"},
+	{"/post_mlp_layer_norm/", "olmo3"},
+	{"/moe_block/", "qwen3-moe"},
+	{"/MoeBlock_0/", "mixtral"},
+	{"/pre_ffw_norm/", "gemma3 or gemma4"},
+	{"/query_norm/", "qwen3"},
+	{"/query/bias", "qwen2.5"},
+	{"/mlp/wi_0/kernel", "llama or mistral"},
+}
+
+// Guess says which family a tree is, and how it is laid out; ok is false where
+// its names are not MaxText's at all. A conversion does not rely on it.
+func Guess(m *manifest.Manifest) (model, from string, ok bool) {
+	l := readLayout(&sdk.Source{Manifest: m})
+	if !slices.ContainsFunc(l.params.Tensors, func(t manifest.Tensor) bool {
+		return strings.HasPrefix(t.Name[len(l.root):], "decoder/")
+	}) {
+		return "", "", false
+	}
+	from = fmt.Sprintf("names below decoder/; %s", holds[l.kind])
+	if l.scanned != "" {
+		from += "; layers " + l.scanned
+	}
+	if l.kind == "lora" {
+		return "of a LoRA", from, true // few modules: their names do not tell the family
+	}
+	for _, mark := range marks {
+		for _, t := range l.params.Tensors {
+			if strings.Contains(t.Name, mark.part) {
+				return mark.family, from + "; " + t.Name, true
+			}
+		}
+	}
+	return "unknown", from, true
+}
