@@ -95,7 +95,6 @@ type Prepared struct {
 	Sources   []Opened
 	Output    string // absolute path
 	Compute   spec.Compute
-	Rules     map[string]string // output tensor -> spec rule, for the receipt
 
 	AllowNonFinite []string
 	FillMissing    bool
