@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/plugins/maxtext"
 	"github.com/loraconv/loraconv/plugins/openpi"
 	"github.com/loraconv/loraconv/sdk"
 )
@@ -24,7 +25,8 @@ var version = "0.1.0-dev"
 // bundled holds the plugins that are part of this executable: the host starts
 // its own binary for them.
 var bundled = map[string]sdk.Converter{
-	"openpi": openpi.Converter{},
+	"maxtext": maxtext.Converter{},
+	"openpi":  openpi.Converter{},
 }
 
 func main() {

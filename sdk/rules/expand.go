@@ -26,6 +26,9 @@ type Input struct {
 	// PerParam, if set, gives further facts for one base parameter, named
 	// without its root: the alpha that a pattern assigns to it.
 	PerParam func(param string) map[string]cty.Value
+	// PerSource, if set, gives further facts for the LoRA pairs of one source:
+	// an alpha of its own for each adapter.
+	PerSource func(source string) map[string]cty.Value
 
 	Method  string // "merge" or "base"
 	DType   string // "float32", "bfloat16", "float16", "mixed" or "source"

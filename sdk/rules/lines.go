@@ -345,7 +345,7 @@ func (x *expansion) scale(in *instance, bi, pi int, sizes map[string]int, t *tar
 			all[l] = n
 		}
 	}
-	vars, err := x.vars(p.scale, in.env, all, in.bases[bi].rel)
+	vars, err := asker{x: x, env: in.env, letters: all, param: in.bases[bi].rel, source: p.a.tree.src.Name}.vars(p.scale)
 	if err != nil {
 		return 0, err
 	}

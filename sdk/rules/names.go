@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/loraconv/loraconv/core/rule"
 )
 
@@ -59,7 +61,7 @@ func (c *collector) collect(e *rule.Expr, depth int) error {
 }
 
 // targetName fills a name's braces: captures, names of letters, and formulas
-// over letters' positions such as {6*j + b}.
+// over letters' positions such as {6*j + b}, and facts that are text.
 func (x *expansion) targetName(in *instance, template string, at map[string]int) (string, error) {
 	texts := pick(in.row.Names, at)
 	for l, i := range at {
@@ -75,6 +77,10 @@ func (x *expansion) targetName(in *instance, template string, at map[string]int)
 	s := fill(template, texts)
 	values := map[string]string{}
 	for _, n := range named(s) {
+		if f, ok := x.Facts[n]; ok && f.Type() == cty.String {
+			values[n] = f.AsString()
+			continue
+		}
 		e, err := x.formula(n)
 		if err != nil {
 			return "", err

@@ -35,6 +35,7 @@ type asker struct {
 	env     env
 	letters map[string]int
 	param   string
+	source  string // of a LoRA pair
 	depth   int
 }
 
@@ -68,6 +69,11 @@ func (a asker) value(n string) (cty.Value, error) {
 	}
 	if a.x.PerParam != nil && a.param != "" {
 		if v, ok := a.x.PerParam(a.param)[n]; ok {
+			return v, nil
+		}
+	}
+	if a.x.PerSource != nil && a.source != "" {
+		if v, ok := a.x.PerSource(a.source)[n]; ok {
 			return v, nil
 		}
 	}

@@ -25,18 +25,19 @@ type PlanFile struct {
 
 // PlannedRun is one conversion of a plan file.
 type PlannedRun struct {
-	Name           string   `json:"name"`
-	Method         string   `json:"method,omitempty"`
-	Plugin         PluginID `json:"plugin"`
-	Sources        []Opened `json:"sources"`
-	Output         string   `json:"output"`
-	Memory         int64    `json:"memory"`
-	Workers        int      `json:"workers,omitempty"`
-	AllowNonFinite []string `json:"allow_nonfinite,omitempty"`
-	FillMissing    bool     `json:"fill_missing,omitempty"`
-	SpecDigest     string   `json:"spec_digest,omitempty"`
-	Digest         string   `json:"plan_digest"`
-	Plan           string   `json:"plan"` // canonical encoding
+	Name           string       `json:"name"`
+	Method         string       `json:"method,omitempty"`
+	Plugin         PluginID     `json:"plugin"`
+	Sources        []Opened     `json:"sources"`
+	Template       *TemplateDir `json:"template,omitempty"`
+	Output         string       `json:"output"`
+	Memory         int64        `json:"memory"`
+	Workers        int          `json:"workers,omitempty"`
+	AllowNonFinite []string     `json:"allow_nonfinite,omitempty"`
+	FillMissing    bool         `json:"fill_missing,omitempty"`
+	SpecDigest     string       `json:"spec_digest,omitempty"`
+	Digest         string       `json:"plan_digest"`
+	Plan           string       `json:"plan"` // canonical encoding
 }
 
 // WritePlanFile encodes prepared conversions.
@@ -48,7 +49,7 @@ func WritePlanFile(ps []*Prepared) ([]byte, error) {
 			return nil, err
 		}
 		f.Conversions = append(f.Conversions, PlannedRun{
-			Name: p.Name, Method: p.Method, Plugin: p.Plugin, Sources: p.Sources, Output: p.Output,
+			Name: p.Name, Method: p.Method, Plugin: p.Plugin, Sources: p.Sources, Template: p.Template, Output: p.Output,
 			Memory: p.Compute.Memory, Workers: p.Compute.Workers, AllowNonFinite: p.AllowNonFinite,
 			FillMissing: p.FillMissing, SpecDigest: p.SpecDigest, Digest: p.Digest, Plan: string(b),
 		})
@@ -148,12 +149,24 @@ func (s *Session) reopen(ctx context.Context, r *PlannedRun) (*Prepared, diag.Li
 		want.Manifest = o.Manifest
 		m[want.Name] = o.Manifest
 	}
+	if want := r.Template; want != nil {
+		d, _, err := readTemplate(ctx, want.Path)
+		if err != nil {
+			ds.Errorf(diag.Source, "template-unreadable", "The template cannot be read", "%q: %v", want.Path, err)
+			return nil, ds
+		}
+		if d.Fingerprint != want.Fingerprint {
+			ds.Errorf(diag.Changed, "source-changed", "The template is not the one that was planned", "%s: its fingerprint is %s, the plan was made for %s; plan again", d.Path, d.Fingerprint, want.Fingerprint)
+			return nil, ds
+		}
+		r.Template = d
+	}
 	ds.Append(plan.Check(p, m))
 	if ds.HasErrors() {
 		return nil, ds
 	}
 	return &Prepared{
-		Name: r.Name, Method: r.Method, Plugin: r.Plugin, Plan: p, Digest: r.Digest, Manifests: m, Sources: r.Sources, Output: r.Output,
+		Name: r.Name, Method: r.Method, Plugin: r.Plugin, Plan: p, Digest: r.Digest, Manifests: m, Sources: r.Sources, Template: r.Template, Output: r.Output,
 		Compute: spec.Compute{Memory: r.Memory, Workers: r.Workers}, AllowNonFinite: r.AllowNonFinite, FillMissing: r.FillMissing, SpecDigest: r.SpecDigest,
 	}, ds
 }

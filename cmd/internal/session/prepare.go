@@ -18,13 +18,14 @@ type builder struct {
 	c  *spec.Conversion
 	ds diag.List
 
-	plugin  *plugin
-	opened  []Opened
-	request sdk.PlanRequest
+	plugin   *plugin
+	opened   []Opened
+	template *TemplateDir
+	request  sdk.PlanRequest
 }
 
 func (b *builder) build(ctx context.Context) *Prepared {
-	for _, step := range []func(context.Context){b.startPlugin, b.openSources, b.readOutput} {
+	for _, step := range []func(context.Context){b.startPlugin, b.openSources, b.readOutput, b.readTemplateOf} {
 		if step(ctx); b.ds.HasErrors() {
 			return nil
 		}
@@ -151,7 +152,7 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 	}
 	return &Prepared{
 		Name: b.c.Name, Plugin: b.plugin.id, Method: b.c.Method, Plan: p, Digest: digest, Manifests: m,
-		Sources: b.opened, Output: b.c.Output.Path, Compute: b.c.Compute,
+		Sources: b.opened, Template: b.template, Output: b.c.Output.Path, Compute: b.c.Compute,
 		AllowNonFinite: b.c.AllowNonFinite, FillMissing: b.c.FillMissing,
 		SpecDigest: specDigest(b.s.File.Files),
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/receipt"
-	"github.com/loraconv/loraconv/core/store/safetensors"
 	"github.com/loraconv/loraconv/sdk"
 )
 
@@ -104,15 +103,11 @@ func factors(x plan.Expr, visit func(*plan.Source)) {
 	}
 }
 
-func (r *record) encodeManifest(p *Prepared, l *safetensors.Layout) ([]byte, error) {
-	places := map[string]safetensors.Place{}
-	for _, x := range l.Places {
-		places[x.Name] = x
-	}
+func (r *record) encodeManifest(p *Prepared, w *weights) ([]byte, error) {
 	for i, t := range p.Plan.Tensors {
-		place := places[t.Name]
+		place := w.place[t.Name]
 		r.manifest.Tensors = append(r.manifest.Tensors, receipt.Tensor{
-			Name: t.Name, DType: t.DType, Shape: t.Shape, File: p.Plan.Output.File, Offset: place.Offset, Bytes: place.Bytes,
+			Name: t.Name, DType: t.DType, Shape: t.Shape, File: place.File, Offset: place.Offset, Bytes: w.bytes[t.Name],
 			SHA256: r.digests[i], NonFinite: r.finite[i], Rule: t.Rule, Sources: sourcesOf(t.Expr),
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/receipt"
 	"github.com/loraconv/loraconv/core/store"
@@ -64,7 +65,7 @@ func (s *Session) Run(ctx context.Context, p *Prepared) (*Result, error) {
 		return nil, outputFault(err, r.output)
 	}
 	res := &Result{
-		Output: r.output, Files: len(r.rec.manifest.Files), Tensors: len(p.Plan.Tensors), Bytes: r.layout.Size,
+		Output: r.output, Files: len(r.rec.manifest.Files), Tensors: len(p.Plan.Tensors), Bytes: r.weights.size,
 		Merged: countMerges(p.Plan), Elapsed: time.Since(started), PeakRSS: r.peakRSS,
 	}
 	if s.Observer != nil {
@@ -94,7 +95,7 @@ type run struct {
 	s       *Session
 	p       *Prepared
 	output  string // absolute
-	layout  *safetensors.Layout
+	weights *weights
 	stage   *store.Stage
 	rec     *record
 	peakRSS int64
@@ -127,26 +128,9 @@ func (r *run) refuse() error {
 	return nil
 }
 
-// layOut fixes where every tensor goes, from names, shapes and types alone.
-func (r *run) layOut() error {
-	if r.p.Plan.Output.MaxShard != 0 {
-		return diag.New(diag.Usage, "no-shards", "Shards are not supported yet", "output %q asks for shards of %d bytes", r.p.Plan.Output.Format, r.p.Plan.Output.MaxShard)
-	}
-	specs := make([]safetensors.Spec, len(r.p.Plan.Tensors))
-	for i, t := range r.p.Plan.Tensors {
-		specs[i] = safetensors.Spec{Name: t.Name, DType: t.DType, Shape: t.Shape}
-	}
-	l, err := safetensors.Plan(specs, map[string]string{"format": "pt"})
-	if err != nil {
-		return diag.New(diag.Keys, "layout", "The output cannot be laid out", "%v", err)
-	}
-	r.layout = l
-	return nil
-}
-
 // need is how many bytes the output takes, documents and side files included.
 func (r *run) need() int64 {
-	n := r.layout.Size + 1<<20 + int64(len(r.p.Plan.Tensors))*512
+	n := r.weights.size + int64(len(r.weights.index)) + 1<<20 + int64(len(r.p.Plan.Tensors))*512
 	for _, d := range r.p.Plan.Documents {
 		n += int64(len(d.Content))
 	}
@@ -157,7 +141,13 @@ func (r *run) need() int64 {
 }
 
 func (r *run) sideFileSize(f plan.File) int64 {
-	for _, x := range r.p.Manifests[f.From].Files {
+	var files []manifest.File
+	if m := r.p.Manifests[f.From]; m != nil {
+		files = m.Files
+	} else if r.p.Template != nil {
+		files = r.p.Template.Files
+	}
+	for _, x := range files {
 		if x.Path == f.Path {
 			return x.Bytes
 		}
@@ -192,7 +182,7 @@ func (r *run) fill(ctx context.Context) error {
 	if err := r.begin(ctx, "layout"); err != nil {
 		return err
 	}
-	if err := r.header(); err != nil {
+	if err := r.headers(); err != nil {
 		return err
 	}
 	if err := r.execute(ctx); err != nil {
@@ -200,6 +190,11 @@ func (r *run) fill(ctx context.Context) error {
 	}
 	if err := r.sideFiles(ctx); err != nil {
 		return err
+	}
+	if r.weights.index != nil {
+		if err := r.write(safetensors.IndexName, r.weights.index); err != nil {
+			return err
+		}
 	}
 	for _, d := range r.p.Plan.Documents {
 		if err := r.write(d.Path, []byte(d.Content)); err != nil {
@@ -209,20 +204,6 @@ func (r *run) fill(ctx context.Context) error {
 	return r.receipts()
 }
 
-// header creates the weights file at its full size and writes its header.
-func (r *run) header() error {
-	name := r.p.Plan.Output.File
-	f, err := r.stage.CreateFile(name, r.layout.Size)
-	if err != nil {
-		return outputFault(err, name)
-	}
-	_, werr := f.WriteAt(r.layout.Header, 0)
-	if err := errors.Join(werr, f.Close()); err != nil {
-		return outputFault(err, name)
-	}
-	return nil
-}
-
 // execute hands plan and layout to the worker and follows its events.
 func (r *run) execute(ctx context.Context) error {
 	encoded, err := plan.Encode(r.p.Plan)
@@ -230,16 +211,12 @@ func (r *run) execute(ctx context.Context) error {
 		return err
 	}
 	req := r.s.Request(r.p)
-	req.Plan, req.Stage, req.Digests = encoded, r.stage.Dir(), []string{r.p.Plan.Output.File}
+	req.Plan, req.Stage, req.Digests = encoded, r.stage.Dir(), r.weights.names()
 	if r.s.SlowPhase == "stream" || r.s.SlowPhase == "digest" {
 		req.SlowMillis, req.SlowPhase = r.s.SlowMillis, r.s.SlowPhase
 	}
 	for _, t := range r.p.Plan.Tensors {
-		place, ok := r.layout.Offset(t.Name)
-		if !ok {
-			return diag.New(diag.Other, "layout", "A tensor has no place in the layout", "%q", t.Name)
-		}
-		req.Placements = append(req.Placements, sdk.Placement{File: r.p.Plan.Output.File, Offset: place})
+		req.Placements = append(req.Placements, r.weights.place[t.Name])
 	}
 	proc, done, err := r.s.worker(ctx, r.p.Plugin)
 	if err != nil {
@@ -277,6 +254,9 @@ func (r *run) sideFiles(ctx context.Context) error {
 			return err
 		}
 		root := ""
+		if f.From == templateName && r.p.Template != nil {
+			root = r.p.Template.Path
+		}
 		for _, o := range r.p.Sources {
 			if o.Name == f.From {
 				root = o.Root
@@ -306,7 +286,7 @@ func (r *run) write(name string, data []byte) error {
 
 // receipts writes the manifest of the output and its provenance, last.
 func (r *run) receipts() error {
-	m, err := r.rec.encodeManifest(r.p, r.layout)
+	m, err := r.rec.encodeManifest(r.p, r.weights)
 	if err != nil {
 		return err
 	}

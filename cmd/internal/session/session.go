@@ -93,7 +93,8 @@ type Prepared struct {
 	Digest    string // of the plan
 	Manifests plan.Manifests
 	Sources   []Opened
-	Output    string // absolute path
+	Template  *TemplateDir // nil: the output has none
+	Output    string       // absolute path
 	Compute   spec.Compute
 
 	AllowNonFinite []string

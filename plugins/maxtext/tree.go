@@ -1,0 +1,131 @@
+package maxtext
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/sdk"
+)
+
+// layout is what one source's tree tells by its names and shapes.
+type layout struct {
+	root    string // before every parameter, with its slash: "params/params/", "params/", "base/" or ""
+	kind    string // "base", "lora" or "both"
+	scanned string // "scanned", "unscanned" or "" where there is no layer
+	axis    int    // along which layers are stacked, -1 where the shapes do not tell
+	ranks   map[string]int
+	params  *manifest.Manifest // the parameters of the model alone
+	drops   []plan.Drop
+}
+
+// roots are the collections that may hold the parameters: a Linen train state
+// keeps them twice nested, beside its optimizer; older saves once; Tunix's RL
+// trainer below "base"; its SFT trainer at the top.
+var roots = []string{"params/params/", "params/", "base/"}
+
+// beside says why collections beside the parameters are left out.
+var beside = map[string]string{
+	"opt_state":       "optimizer state: not part of the model",
+	"optimizer":       "optimizer state: not part of the model",
+	"optimizer_state": "optimizer state: not part of the model",
+	"step":            "the number of the step: not part of the model",
+	"nnx_aux":         "state of random number generators and other variables of the run: not part of the model",
+	"rngs":            "state of a random number generator: not part of the model",
+}
+
+// readLayout finds the parameters in a source's tree. What is neither below
+// the root nor known to stand beside it stays unaccounted for, and the host
+// refuses it by name.
+func readLayout(s *sdk.Source) *layout {
+	l := &layout{ranks: map[string]int{}, axis: -1}
+	m := s.Manifest
+	for _, r := range roots {
+		if anyUnder(m, r) {
+			l.root = r
+			break
+		}
+	}
+	params := *m
+	params.Tensors = nil
+	for _, t := range m.Tensors {
+		top, _, _ := strings.Cut(t.Name, "/")
+		why, known := beside[top]
+		switch {
+		case known && !strings.HasPrefix(t.Name, l.root+top+"/decoder"):
+			l.drops = append(l.drops, plan.Drop{From: s.Name, Name: t.Name, Reason: why, Rule: top})
+		case strings.HasPrefix(t.Name, l.root):
+			params.Tensors = append(params.Tensors, t)
+		}
+	}
+	l.params = &params
+	l.look()
+	return l
+}
+
+func anyUnder(m *manifest.Manifest, prefix string) bool {
+	for i := range m.Tensors {
+		if strings.HasPrefix(m.Tensors[i].Name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	stackedLayer = regexp.MustCompile(`(^|/)(layers|dense_layers|moe_layers|scanned_blocks)/([^0-9]|$)`)
+	numbered     = regexp.MustCompile(`(^|/)(layers|dense_layers|moe_layers)(_|/)[0-9]+/`)
+	factorA      = regexp.MustCompile(`(_lora_a|/lora_a\.kernel)$`)
+	factorB      = regexp.MustCompile(`(_lora_b|/lora_b\.kernel)$`)
+)
+
+// look reads kind, ranks and how layers are stacked off names and shapes.
+func (l *layout) look() {
+	var lora, base bool
+	width := 0
+	if t := l.params.Lookup(l.root + "decoder/decoder_norm/scale"); t != nil && len(t.Shape) == 1 {
+		width = t.Shape[0]
+	}
+	for _, t := range l.params.Tensors {
+		name := t.Name[len(l.root):]
+		if strings.Contains(name, "/rngs/") {
+			continue
+		}
+		switch {
+		case stackedLayer.MatchString(name):
+			l.scanned = "scanned"
+		case l.scanned == "" && numbered.MatchString(name):
+			l.scanned = "unscanned"
+		}
+		switch {
+		case factorA.MatchString(name):
+			lora = true
+			if n := len(t.Shape); n > 0 {
+				l.ranks[t.Name] = t.Shape[n-1]
+			}
+		case factorB.MatchString(name):
+			lora = true
+		default:
+			base = true
+		}
+		if s := t.Shape; l.axis < 0 && width > 0 && len(s) == 2 && s[0] != s[1] && strings.HasSuffix(name, "norm/scale") && stackedLayer.MatchString(name) {
+			switch width {
+			case s[0]:
+				l.axis = 1
+			case s[1]:
+				l.axis = 0
+			}
+		}
+	}
+	switch {
+	case lora && base:
+		l.kind = "both"
+	case lora:
+		l.kind = "lora"
+	default:
+		l.kind = "base"
+	}
+}
+
+func (l *layout) lora() bool { return l.kind != "base" }
