@@ -22,6 +22,14 @@ func TestConversions(t *testing.T) {
 	}
 }
 
+// A base weight that is missing though its factors are there, and a chunk that
+// cannot be decoded: found before and while weights are read.
+func TestRefusedCheckpoints(t *testing.T) {
+	for _, name := range []string{"bad_missing_param", "bad_zstd_byte"} {
+		t.Run(name, func(t *testing.T) { refusesRight(t, filepath.Join("testdata", "openpi", name)) })
+	}
+}
+
 // The same bytes, whatever computes them and with how much.
 func TestDeterminism(t *testing.T) {
 	dir := absolute(t, filepath.Join("testdata", "openpi", "pi05_lora"))

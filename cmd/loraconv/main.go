@@ -63,7 +63,6 @@ func doMain(args []string, stdout, stderr io.Writer) int {
 type app struct {
 	stdout, stderr io.Writer
 	dir            string // -C
-	logLevel       string
 }
 
 // usageError is a fault in how the command was called.

@@ -68,7 +68,7 @@ func (a *app) runCommand() *cobra.Command {
 				if o.Memory, err = spec.ParseSize(memory); err != nil {
 					return usageError{fmt.Errorf("-memory: %w", err)}
 				}
-				if o.Memory < session.MinMemory {
+				if o.Memory < spec.MinMemory {
 					return usageError{fmt.Errorf("-memory %s: at least 128MiB is needed", memory)}
 				}
 			}

@@ -10,14 +10,14 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// MaxText is the longest text that Parse reads, in bytes.
-const MaxText = 1 << 20
+// MaxBytes is the length of the longest text that Parse reads.
+const MaxBytes = 1 << 20
 
 // Parse reads a table from the rule notation. file is the name that errors
 // show. It reports every fault that it finds, one a line.
 func Parse(text, file string) (*Table, error) {
-	if len(text) > MaxText {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d are read", file, len(text), MaxText)
+	if len(text) > MaxBytes {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d are read", file, len(text), MaxBytes)
 	}
 	if err := checkNesting([]byte(text)); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)

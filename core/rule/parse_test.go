@@ -69,7 +69,7 @@ func TestParseRefusesDepthAndLength(t *testing.T) {
 		`define "a" { value = ` + strings.Repeat("(", 4000) + "1" + strings.Repeat(")", 4000) + " }",
 		`define "a" { value = ` + strings.Repeat("-", 100000) + "1 }",
 		`define "a" { value = ` + strings.Repeat("a?", 4000) + "1 }",
-		strings.Repeat("#", MaxText+1),
+		strings.Repeat("#", MaxBytes+1),
 		strings.Repeat(`rule "a" { `, 4000),
 	} {
 		if _, err := Parse(text, "t.hcl"); err == nil {

@@ -140,7 +140,7 @@ func parseConstraint(s string) (constraint, error) {
 	var out constraint
 	for _, term := range strings.Split(s, ",") {
 		term = strings.TrimSpace(term)
-		op := strings.TrimRight(term, "0123456789.v -+abcdefghijklmnopqrstuvwxyz")
+		op := strings.TrimRight(term, "0123456789. -+abcdefghijklmnopqrstuvwxyz")
 		v, err := parseVersion(term[len(op):])
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a version constraint such as \">= 0.1.0, < 1.0.0\" or \"~> 0.1\"", s)

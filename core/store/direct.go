@@ -8,7 +8,7 @@ import (
 // Writes past the page cache, where the system has them.
 const (
 	directBlock = 4 << 10 // what offsets, lengths and addresses must be multiples of
-	directRoom  = 1 << 20 // bytes that are handed over at one time
+	directRoom  = 2 << 20 // bytes that are handed over at one time
 	directLeast = 256 << 10
 	directRooms = 2 // writers at one time; more only wait for the same disk
 )

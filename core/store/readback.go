@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	readBackBlock = 1 << 20
+	readBackBlock = 4 << 20
 	readBackAhead = 3 // blocks that are read, or held, at one time
 )
 

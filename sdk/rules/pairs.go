@@ -124,12 +124,9 @@ func (x *expansion) pairsOf(in *instance, b base, t *tree, s *site, mine map[str
 func (x *expansion) reportTwice(in *instance, b base, fits []pair) {
 	seen := map[string]pair{}
 	for i, p := range fits {
-		ids := []string{}
-		for _, id := range sortedKeys(p.apply) {
-			ids = append(ids, id)
-		}
+		ids := sortedKeys(p.apply)
 		if p.apply == nil {
-			ids = append(ids, "")
+			ids = []string{""}
 		}
 		for _, id := range ids {
 			other, dup := seen[id]

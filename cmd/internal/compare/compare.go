@@ -45,12 +45,6 @@ func Compare(ctx context.Context, a, b string, o Options) (*Report, error) {
 	return directories(ctx, da, db, o)
 }
 
-// side is one of the two checkpoints.
-type side struct {
-	letter string
-	trees  map[string]store.Reader // by the name that both sides have
-}
-
 // directories compares two opened directories. A single tree is compared with
 // a single tree, whatever their names; else trees of one name are compared.
 func directories(ctx context.Context, da, db store.Directory, o Options) (*Report, error) {

@@ -1,8 +1,12 @@
 package session
 
 import (
+	"github.com/loraconv/loraconv/core/spec"
 	"github.com/loraconv/loraconv/sdk"
 )
+
+// hostReserve is what the host process itself may have resident, in bytes.
+const hostReserve = 40 << 20
 
 // Request is what the worker is asked, less the plan and the stage.
 func (s *Session) Request(p *Prepared) *sdk.ExecuteRequest {
@@ -24,7 +28,7 @@ func (s *Session) budget(p *Prepared) (memory int64, workers int) {
 		memory = s.Memory
 	}
 	if memory == 0 {
-		memory = DefaultMemory
+		memory = spec.DefaultMemory
 	}
 	if s.Workers > 0 {
 		workers = s.Workers

@@ -17,16 +17,6 @@ import (
 	"github.com/loraconv/loraconv/sdk"
 )
 
-// DefaultMemory is the peak resident memory of all processes together, in
-// bytes, where the spec says nothing; MinMemory is the least that is taken.
-const (
-	DefaultMemory = 1 << 30
-	MinMemory     = 128 << 20
-)
-
-// hostReserve is what the host process itself may have resident, in bytes.
-const hostReserve = 40 << 20
-
 // Result says what a run published.
 type Result struct {
 	Output    string

@@ -96,7 +96,6 @@ type Prepared struct {
 	Template  *TemplateDir // nil: the output has none
 	Output    string       // absolute path
 	Compute   spec.Compute
-	Rules     map[string]string // output tensor -> spec rule, for the receipt
 
 	AllowNonFinite []string
 	FillMissing    bool

@@ -265,7 +265,7 @@ func TestHostGone(t *testing.T) {
 }
 
 func TestDigestOfManyBlocks(t *testing.T) {
-	const digestBlock = 1 << 20 // of store.ReadBack
+	const digestBlock = 4 << 20 // of store.ReadBack
 	dir := t.TempDir()
 	data := make([]byte, 3*digestBlock+77)
 	for i := range data {

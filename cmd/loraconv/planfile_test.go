@@ -1,0 +1,58 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A plan file runs on the sources that were planned, and on no others.
+func TestPlanFileOfAnotherSource(t *testing.T) {
+	dir := absolute(t, filepath.Join("testdata", "openpi", "pi05_lora"))
+	c := readCase(t, dir)
+	work := t.TempDir()
+	source := filepath.Join(work, "step")
+	if err := os.CopyFS(source, os.DirFS(c.source(dir))); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(work, "out")
+	file := filepath.Join(work, "robot.plan")
+	if code, _, stderr := loraconv(t, "plan", writeSpec(t, c.spec(source, "mixed", out)), "-out", file); code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	data, err := filepath.Glob(filepath.Join(source, "params", "ocdbt.process_0", "d", "*"))
+	if err != nil || len(data) == 0 {
+		t.Fatal(data, err)
+	}
+	f, err := os.OpenFile(data[0], os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte{0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := loraconv(t, "run", file)
+	if code != 5 || !strings.Contains(stderr, "plan again") {
+		t.Errorf("exit %d, wanted 5 and the next step\n%s", code, stderr)
+	}
+
+	// A plan whose text was changed after its digest was taken.
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := filepath.Join(work, "bad.plan")
+	if err := os.WriteFile(bad, []byte(strings.Replace(string(b), `\"scale\":1}`, `\"scale\":2}`, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := loraconv(t, "run", bad); code != 64 || !strings.Contains(stderr, "contradicts itself") {
+		t.Errorf("exit %d, wanted 64\n%s", code, stderr)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("an output was written")
+	}
+}
