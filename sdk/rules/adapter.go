@@ -191,7 +191,7 @@ func (x *expansion) blocks(in *instance, sizes, at map[string]int, t *targetRule
 			for l, n := range sizes {
 				one.sizes[l] = n
 			}
-			as, bs, os := rule.Letters(p.einsum.a), rule.Letters(p.einsum.b), rule.Letters(p.einsum.out)
+			as, bs, os := rule.Letters(in.unstacked(p.einsum.a)), rule.Letters(in.unstacked(p.einsum.b)), rule.Letters(p.einsum.out)
 			var batch []string
 			for _, l := range append(slices.Clone(as), bs...) {
 				if n, ok := x.votes.size[pairKey(in, bi, pi, l)]; ok {
