@@ -20,15 +20,15 @@ const Version = "0.1.0"
 // Converter answers for MaxText.
 type Converter struct{}
 
-// Describe says what source "maxtext" and output "huggingface" blocks take.
+// Describe says what source "maxtext" and output "huggingface" and "peft" blocks take.
 func (Converter) Describe(context.Context, sdk.DescribeRequest) (*sdk.DescribeResponse, error) {
 	return &sdk.DescribeResponse{
 		Name:    "maxtext",
 		Version: Version,
 		Source:  sourceSchema,
-		Outputs: map[string]sdk.Schema{"huggingface": outputSchema},
+		Outputs: map[string]sdk.Schema{"huggingface": outputSchema, "peft": peftSchema},
 		Trees:   []string{"items", "model_params", "default", "params", "."},
-		Methods: []string{"merge", "base"},
+		Methods: []string{"merge", "base", "adapter"},
 	}, nil
 }
 
@@ -79,12 +79,8 @@ func (c *conversion) fail(class diag.Class, code, summary string, path []string,
 
 // admit refuses what this plugin does not do.
 func (c *conversion) admit() {
-	at := []string{"conversion", c.req.Conversion}
-	if c.req.Method == "adapter" {
-		c.fail(diag.Usage, "method-not-yet", "The method is not supported yet", append(at, "method"), `method = "adapter" is not supported yet; use "merge", or "base" for the weights without the adapter`)
-	}
-	if c.req.Output.Format != "huggingface" {
-		c.fail(diag.Usage, "unknown-output", "The plugin writes no such output", c.output(), `found output %q, wanted "huggingface"`, c.req.Output.Format)
+	if c.admitFormat(); c.resp.Diagnostics.HasErrors() || c.req.Output.Format == "peft" {
+		return
 	}
 	if said, _ := c.req.Output.Args["template"].(string); said == "" {
 		c.fail(diag.Usage, "template-missing", "The output needs a template", c.output(), `config.json, the tokenizer and the names of the tensors come from a local copy of the base model's repository: say template = "path/to/it", or template = "none" to write weights alone`)
@@ -157,8 +153,8 @@ func (c *conversion) readLayouts() {
 		c.method = "merge"
 	case c.method == "":
 		c.method = "base"
-	case c.method == "merge" && !lora:
-		c.fail(diag.Usage, "no-lora", "The checkpoint has no LoRA", []string{"conversion", c.req.Conversion, "method"}, `method = "merge", but no parameter of source %q is a LoRA factor; was adapters forgotten, or is "base" meant?`, c.req.Sources[0].Name)
+	case c.method != "base" && !lora:
+		c.fail(diag.Usage, "no-lora", "The checkpoint has no LoRA", []string{"conversion", c.req.Conversion, "method"}, `method = %q, but no parameter of source %q is a LoRA factor; was adapters forgotten, or is "base" meant?`, c.method, c.req.Sources[0].Name)
 	}
 }
 
@@ -236,6 +232,9 @@ func (c *conversion) expand(table *rule.Table) (*sdk.PlanResponse, error) {
 		s.Manifest = c.layouts[i].params
 		in.Sources = append(in.Sources, s)
 	}
+	if c.method == "adapter" {
+		return c.expandAdapter(in)
+	}
 	res, err := rules.Expand(in)
 	if err != nil {
 		return nil, err
@@ -300,7 +299,7 @@ func (c *conversion) dtype() string {
 	switch {
 	case c.req.DType != "":
 		return c.req.DType
-	case c.method == "merge":
+	case c.method != "base":
 		return "float32"
 	}
 	return "source"

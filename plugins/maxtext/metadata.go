@@ -55,7 +55,7 @@ func (c *conversion) settle(s *sdk.Source, l *layout) {
 			c.fail(x.class, "spec-contradicts", "The layers are not stored as was said", c.source(s, "scan_layers"), "%s says scan_layers = %v, but by its names source %q is %s", x.where, x.said, s.Name, l.scanned)
 		}
 	}
-	if l.lora() && c.method == "merge" {
+	if l.lora() && c.method != "base" {
 		c.adapters[s.Name] = c.settleLora(s, l, md)
 	}
 }

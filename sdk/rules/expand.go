@@ -30,7 +30,11 @@ type Input struct {
 	// an alpha of its own for each adapter.
 	PerSource func(source string) map[string]cty.Value
 
-	Method  string // "merge" or "base"
+	// Module, if set, gives the path under which a module is known to the
+	// runtime that loads an adapter, or why it takes no adapter.
+	Module func(path string) (as, reason string)
+
+	Method  string // "merge", "base" or "adapter"
 	DType   string // "float32", "bfloat16", "float16", "mixed" or "source"
 	Targets []sdk.TargetRule
 }
@@ -43,6 +47,10 @@ type Result struct {
 	Merged      int // LoRA pairs that are folded in
 	RulesHit    map[string]int
 	Diagnostics diag.List
+
+	// With method "adapter", Tensors are factors.
+	Modules []Module      // what has LoRA
+	Targets []plan.Tensor // names and shapes of what the base alone would give
 }
 
 // Codes of the diagnostics that Expand reports.
@@ -88,6 +96,9 @@ func Expand(in Input) (*Result, error) {
 	}
 	if err := x.lines(); err != nil {
 		return nil, err
+	}
+	if x.Method == "adapter" {
+		x.dropBases()
 	}
 	x.settleDrops()
 	x.facts()

@@ -68,6 +68,9 @@ func (x *expansion) line(in *instance, sizes, at map[string]int) error {
 	if expr == nil {
 		return nil // reported
 	}
+	if x.Method == "adapter" {
+		return x.adapterLine(in, sizes, at, t, plan.Tensor{Name: name, Shape: shape, Rule: in.row.Name})
+	}
 	if expr, err = x.affine(in, sizes, expr); err != nil || expr == nil {
 		return err
 	}
@@ -182,6 +185,9 @@ func (x *expansion) merged(in *instance, bi int, sizes, at map[string]int, t *ta
 			x.dropPair(term, reason, in.row.Name)
 			continue
 		}
+		if x.Method == "adapter" {
+			continue // its factors have tensors of their own
+		}
 		scale, err := x.scale(in, bi, pi, sizes, t)
 		if err != nil {
 			x.faultOf(err, in.row.Name)
@@ -294,7 +300,7 @@ func (x *expansion) settleDrops() {
 // segments drops the segments of an instance's axes that the row says go
 // nowhere.
 func (x *expansion) segments(in *instance, sizes map[string]int) error {
-	if len(in.row.Drop) == 0 {
+	if len(in.row.Drop) == 0 || x.Method == "adapter" { // all of the base is dropped
 		return nil
 	}
 	left := map[string]string{}

@@ -9,6 +9,8 @@ func Codes() []spec.Code {
 		{Name: "missing-parameter", Doc: "A row of the plugin's table needs a parameter that the source does not have. Look for a similar name in the message: the checkpoint may be of another model, or damaged."},
 		{Name: "unpaired-lora", Doc: "One factor of a LoRA pair is there and the other is not. A pair cannot be merged by halves, and dropping it would lose the fine-tuning."},
 		{Name: "shape-mismatch", Doc: "The shapes of a source's parameters contradict one another: an axis that must have one size everywhere does not. The message names the parameters in the minority."},
+		{Name: "adapter-inexpressible", Doc: "A LoRA lies on a parameter for which PEFT has no form, such as a norm or stacked experts. Nothing is exported, since the adapter would lack it; merge it into the weights instead."},
+		{Name: "peft-drops-modules", Doc: "The adapter is right, but PEFT with transformers 5 is known to leave some of this family's modules without their LoRA when it loads one."},
 		{Name: "refused-parameter", Doc: "The source holds a parameter that the framework's own runtime would not merge into a weight, such as a mixture of LoRA experts. No output would be equal to the model."},
 		{Name: "used-and-dropped", Doc: "A parameter is read by an output tensor and dropped as well. One of the two is wrong."},
 		{Name: "duplicate-name", Doc: "Two rows make one output tensor, or a source holds two parameters of one name."},

@@ -1,0 +1,367 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/rule"
+	"github.com/loraconv/loraconv/core/tensor"
+)
+
+// CodeInexpressible is reported for LoRA that is no product of two matrices
+// beside a linear module's weight.
+const CodeInexpressible = "adapter-inexpressible"
+
+// Module is one linear module of an exported adapter, whose runtime computes
+//
+//	W[out, in] + Alpha/Rank * B[out, Rank] A[Rank, in]
+type Module struct {
+	Path  string
+	Rank  int
+	Alpha float64
+	Rule  string // the row that made it
+}
+
+// block is one product of an adapter's module: all of its LoRA, or what one
+// position of the diagonal letters adds.
+type block struct {
+	in    *instance
+	pair  pair
+	at    map[string]int // what fixes the factors' axes
+	diag  map[string]int // positions of the letters that stay in the target
+	rank  []rule.Axis    // the contracted letters
+	sizes map[string]int
+	scale float64
+}
+
+// adapterLine writes the two factors of one target, where it has LoRA.
+//
+//	W' = to(W + sum of scale A B)    so    delta = scale * to(A B)
+//
+// An axis of the target whose letters are of one factor alone moves with that
+// factor. A letter that both factors and the target have makes a block for
+// each of its positions, and so does a letter that stacks sources:
+//
+//	B = | B0  0 |    A = | A0 |
+//	    |  0 B1 |        | A1 |
+func (x *expansion) adapterLine(in *instance, sizes, at map[string]int, t *targetRule, target plan.Tensor) error {
+	x.res.Targets = append(x.res.Targets, target)
+	blocks, err := x.blocks(in, sizes, at, t)
+	if err != nil || len(blocks) == 0 {
+		return err
+	}
+	path, reason := x.module(in, target.Name, at)
+	if reason == "" && len(in.to) != 2 {
+		reason = fmt.Sprintf("its target has %d axes, and an adapter's product is a matrix", len(in.to))
+	}
+	if reason != "" {
+		x.inexpressible(blocks[0], target.Name, reason)
+		return nil
+	}
+	m := Module{Path: path, Rule: in.row.Name}
+	ones := blocks[0].scale
+	var as, bs []plan.Expr
+	for _, b := range blocks {
+		left, right, reason := b.sides()
+		if reason != "" {
+			x.inexpressible(b, target.Name, reason)
+			return nil
+		}
+		fb, err := b.factor(left, in.to[0], false)
+		if err != nil {
+			return err
+		}
+		fa, err := b.factor(right, in.to[1], true)
+		if err != nil {
+			return err
+		}
+		if b.scale != ones {
+			if ones == 0 || b.scale == 0 {
+				x.inexpressible(b, target.Name, "one of its adapters has scale 0, another has not; leave that one out")
+				return nil
+			}
+			fb = &plan.Affine{X: fb, Mul: float32(b.scale / ones)}
+		}
+		n, _ := measure(rule.Axis{Prod: b.rank}, b.sizes)
+		m.Rank += n
+		as, bs = append(as, fa), append(bs, fb)
+		if err := x.dropSegments(b); err != nil {
+			return err
+		}
+		x.used[elements(b.source(b.pair.a, b.pair.einsum.a))] = true
+		x.used[elements(b.source(b.pair.b, b.pair.einsum.b))] = true
+	}
+	a, b := side(as, 0), side(bs, 1)
+	if b, err = x.affine(in, sizes, b); err != nil || b == nil {
+		return err
+	}
+	if f, ok := b.(*plan.Affine); ok && f.Add != 0 { // an offset is the base's
+		f.Add = 0
+		if f.Mul == 0 && f.Div == 0 {
+			b = f.X
+		}
+	}
+	m.Alpha = alphaOf(ones, m.Rank)
+	d := x.dtype(in, t)
+	if t != nil && t.DType == "source" || (t == nil || t.DType == "") && x.DType == "source" {
+		d = blocks[0].pair.a.t.DType
+	}
+	x.res.Tensors = append(x.res.Tensors,
+		plan.Tensor{Name: "base_model.model." + path + ".lora_A.weight", DType: d, Shape: tensor.Shape{m.Rank, target.Shape[1]}, Rule: in.row.Name, Expr: a},
+		plan.Tensor{Name: "base_model.model." + path + ".lora_B.weight", DType: d, Shape: tensor.Shape{target.Shape[0], m.Rank}, Rule: in.row.Name, Expr: b})
+	x.res.Modules = append(x.res.Modules, m)
+	x.res.Merged += len(blocks)
+	return nil
+}
+
+// alphaOf is the number that divided by rank gives scale; a whole number where
+// one does.
+func alphaOf(scale float64, rank int) float64 {
+	alpha := scale * float64(rank)
+	if whole := math.Round(alpha); whole/float64(rank) == scale {
+		return whole
+	}
+	return alpha
+}
+
+func side(xs []plan.Expr, axis int) plan.Expr {
+	if len(xs) == 1 {
+		return xs[0]
+	}
+	return &plan.Concat{Xs: xs, Axis: axis}
+}
+
+// module is the path of the module that a target is the weight of.
+func (x *expansion) module(in *instance, target string, at map[string]int) (path, reason string) {
+	path, ok := strings.CutSuffix(target, ".weight")
+	if in.row.Module != "" {
+		name, err := x.targetName(in, in.row.Module, at)
+		if err != nil {
+			return "", err.Error()
+		}
+		path, ok = name, true
+	}
+	if !ok {
+		return "", "it is no linear module's weight"
+	}
+	if x.Module != nil {
+		return x.Module(path)
+	}
+	return path, ""
+}
+
+// inexpressible refuses a target's LoRA.
+func (x *expansion) inexpressible(b block, target, reason string) {
+	if x.tooMany() {
+		return
+	}
+	d := x.res.Diagnostics.Errorf(diag.Keys, CodeInexpressible, "An adapter cannot express a LoRA",
+		"%s, %s: %s; method = \"merge\" can", b.pair.a.t.Name, target, reason)
+	d.Tensor, d.Rule = b.pair.a.t.Name, b.in.row.Name
+}
+
+// blocks lists the products that make a target's LoRA.
+func (x *expansion) blocks(in *instance, sizes, at map[string]int, t *targetRule) ([]block, error) {
+	if x.unmerged(t) != "" {
+		return nil, nil
+	}
+	var out []block
+	for bi, b := range in.bases {
+		if b.t == nil || !agrees(b.at, at) {
+			continue
+		}
+		for pi, p := range in.loras[bi] {
+			fixed, applies, err := x.positionsOf(in, p, at)
+			if err != nil {
+				return nil, err
+			}
+			if !applies {
+				continue
+			}
+			scale, err := x.scale(in, bi, pi, sizes, t)
+			if err != nil {
+				x.faultOf(err, in.row.Name)
+				return nil, nil
+			}
+			one := block{in: in, pair: p, at: fixed, diag: map[string]int{}, sizes: map[string]int{}, scale: scale}
+			for l, n := range sizes {
+				one.sizes[l] = n
+			}
+			as, bs, os := rule.Letters(in.unstacked(p.einsum.a)), rule.Letters(in.unstacked(p.einsum.b)), rule.Letters(p.einsum.out)
+			var batch []string
+			for _, l := range append(slices.Clone(as), bs...) {
+				if n, ok := x.votes.size[pairKey(in, bi, pi, l)]; ok {
+					one.sizes[l] = n
+				}
+			}
+			for _, l := range as {
+				_, isFixed := fixed[l]
+				switch {
+				case isFixed || !has(bs, l):
+				case has(os, l):
+					batch = append(batch, l)
+				default:
+					one.rank = append(one.rank, rule.Axis{Letter: l})
+				}
+			}
+			for _, l := range in.stack {
+				if _, isFixed := at[l]; !isFixed {
+					one.diag[l] = b.at[l]
+				}
+			}
+			combos(batch, func(l string) int { return one.sizes[l] }, func(pos map[string]int) {
+				each := one
+				each.at, each.diag = joinedAt(fixed, pos), joinedAt(one.diag, pos)
+				out = append(out, each)
+			})
+		}
+	}
+	return out, nil
+}
+
+func joinedAt(a, b map[string]int) map[string]int {
+	out := make(map[string]int, len(a)+len(b))
+	for l, i := range a {
+		out[l] = i
+	}
+	for l, i := range b {
+		out[l] = i
+	}
+	return out
+}
+
+// factor is a factor of a pair with the axes that it is stored with.
+type factor struct {
+	p    param
+	axes []rule.Axis // stored
+}
+
+// source reads a factor's elements.
+func (b block) source(p param, axes []rule.Axis) *plan.Source {
+	return p.source(index(b.in.unstacked(axes), b.at))
+}
+
+// sides says which factor moves with the target's rows, and which with its
+// columns, or why neither can.
+func (b block) sides() (rows, cols factor, reason string) {
+	fa, fb := factor{b.pair.a, b.pair.einsum.a}, factor{b.pair.b, b.pair.einsum.b}
+	as := rule.Letters(without(b.in.unstacked(fa.axes), b.at))
+	bs := rule.Letters(without(b.in.unstacked(fb.axes), b.at))
+	os := rule.Letters(b.pair.einsum.out)
+	for _, l := range append(slices.Clone(as), bs...) {
+		if !has(os, l) && !(has(as, l) && has(bs, l)) {
+			return fa, fb, fmt.Sprintf("letter %s is summed over in one factor alone", l)
+		}
+	}
+	if len(b.rank) == 0 {
+		return fa, fb, "its factors have no rank in common"
+	}
+	of := make([]string, 2) // the factor of each axis: "a", "b" or "" for either
+	for i, ax := range b.in.to {
+		for _, l := range rule.Letters([]rule.Axis{ax}) {
+			which := ""
+			switch _, isDiag := b.diag[l]; {
+			case isDiag:
+				continue
+			case has(as, l):
+				which = "a"
+			case has(bs, l):
+				which = "b"
+			default:
+				return fa, fb, fmt.Sprintf("letter %s is in neither factor", l)
+			}
+			if of[i] != "" && of[i] != which {
+				return fa, fb, fmt.Sprintf("axis %s mixes letters of both factors", ax)
+			}
+			of[i] = which
+		}
+	}
+	switch {
+	case of[0] != "" && of[0] == of[1]:
+		return fa, fb, "both axes are of one factor"
+	case of[0] == "a" || of[1] == "b":
+		return fa, fb, ""
+	}
+	return fb, fa, ""
+}
+
+// factor moves one factor to [axis, rank], or to [rank, axis]. Letters of the
+// diagonal become axes that are 0 at all positions but the block's.
+func (b block) factor(f factor, axis rule.Axis, rankFirst bool) (plan.Expr, error) {
+	var e plan.Expr = b.source(f.p, f.axes)
+	axes := without(b.in.unstacked(f.axes), b.at)
+	for _, l := range rule.Letters([]rule.Axis{axis}) {
+		pos, ok := b.diag[l]
+		if !ok {
+			continue
+		}
+		if axis.HasSum() {
+			return nil, fmt.Errorf("axis %s is a sum of segments that letter %s takes apart", axis, l)
+		}
+		shape, labels := tensor.Shape{1}, plan.Axes{}
+		for i, a := range axes {
+			n, ok := measure(a, b.sizes)
+			if !ok {
+				return nil, fmt.Errorf("the size of %s is not known", a)
+			}
+			shape, labels = append(shape, n), append(labels, []string{axisName(i, a)})
+		}
+		lifted := &plan.Rearrange{X: e, Pattern: plan.Pattern{In: labels, Out: append(plan.Axes{{}}, labels...)}.String()}
+		full := &plan.Concat{Axis: 0}
+		for i := range b.sizes[l] {
+			if i == pos {
+				full.Xs = append(full.Xs, lifted)
+			} else {
+				full.Xs = append(full.Xs, &plan.Fill{Shape: shape})
+			}
+		}
+		e, axes = full, append([]rule.Axis{{Letter: l}}, axes...)
+	}
+	rank := rule.Axis{Prod: b.rank}
+	if len(b.rank) == 1 {
+		rank = b.rank[0]
+	}
+	to := []rule.Axis{axis, rank}
+	if rankFirst {
+		to = []rule.Axis{rank, axis}
+	}
+	e, _, err := move(e, axes, to, b.sizes)
+	return e, err
+}
+
+// dropSegments drops what a factor has for segments that the row drops.
+func (x *expansion) dropSegments(b block) error {
+	for _, f := range []factor{{b.pair.a, b.pair.einsum.a}, {b.pair.b, b.pair.einsum.b}} {
+		for axis, a := range b.in.unstacked(f.axes) {
+			start := 0
+			for _, seg := range a.Sum {
+				n, ok := measure(seg, b.sizes)
+				if !ok {
+					return fmt.Errorf("the size of %s is not known", seg)
+				}
+				if why, ok := b.in.row.Drop[seg.Letter]; ok && seg.Letter != "" && n > 0 {
+					s := b.source(f.p, f.axes)
+					part := plan.Part{Axis: axis, Start: start, Size: n}
+					x.dropOnce(fmt.Sprintf("%s\x00%v", elements(s), part), plan.Drop{From: s.From, Name: s.Name, Index: s.Index, Part: &part, Reason: why, Rule: b.in.row.Name})
+				}
+				start += n
+			}
+		}
+	}
+	return nil
+}
+
+// dropBases drops the weights of the base: an adapter is made of its factors.
+func (x *expansion) dropBases() {
+	for _, in := range x.insts {
+		for _, b := range in.bases {
+			if b.t != nil {
+				x.dropOnce("base\x00"+b.t.Name, plan.Drop{From: b.tree.src.Name, Name: b.t.Name, Reason: `method = "adapter" reads shapes only`, Rule: in.row.Name})
+			}
+		}
+	}
+}
