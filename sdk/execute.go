@@ -17,6 +17,7 @@ type ExecuteRequest struct {
 
 	AllowNonFinite []string `json:"allow_nonfinite,omitempty"` // globs over targets
 	FillMissing    bool     `json:"fill_missing,omitempty"`
+	Norms          bool     `json:"norms,omitempty"` // asks for TensorDone's norms
 
 	// SlowMillis makes each tile take at least so long, or with SlowPhase
 	// "digest" the beginning of that phase. It is a hook of the tests that kill
@@ -69,7 +70,8 @@ type TensorDone struct {
 	SHA256    string `json:"sha256,omitempty"`
 	NonFinite int64  `json:"nonfinite,omitempty"` // NaN and infinite values written
 	// DeltaNorm and BaseNorm are the Frobenius norms of what LoRA added and of
-	// the base, both before rounding; zero where nothing was merged.
+	// the base, both before rounding; zero where nothing was merged, and
+	// without ExecuteRequest.Norms.
 	DeltaNorm float64 `json:"delta_norm,omitempty"`
 	BaseNorm  float64 `json:"base_norm,omitempty"`
 }

@@ -23,6 +23,7 @@ type executor struct {
 	ops     *operands    // of the terms
 	tally   *tally
 	outputs bool // what is made is the job's output: it is measured and counted
+	norms   bool // Job.Norms
 	sink    func(target int, off int64, p []byte) error
 	tileFn  func(context.Context) error
 

@@ -195,7 +195,7 @@ func (w *work) missing(allowed bool) (int, error) {
 
 // executor makes the executor of a program.
 func (w *work) executor(ctx context.Context, job *Job, p *program) *executor {
-	e := &executor{p: p, workers: w.workers, budget: w.budget, arena: w.arena, ops: w.ops, tileFn: job.Tile, progress: job.Progress}
+	e := &executor{p: p, workers: w.workers, budget: w.budget, arena: w.arena, ops: w.ops, tileFn: job.Tile, progress: job.Progress, norms: job.Norms}
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
 	if w.rooms == nil {
 		w.rooms = make(chan *worker, w.workers)

@@ -23,7 +23,7 @@ type lineup struct {
 }
 
 func (l *lineup) job(sink Sink) Job {
-	return Job{Plan: l.plan, Sources: map[string]store.Reader{"s": l.source}, Sink: sink, Workers: 2}
+	return Job{Plan: l.plan, Sources: map[string]store.Reader{"s": l.source}, Sink: sink, Workers: 2, Norms: true}
 }
 
 func (l *lineup) sizes() []int {

@@ -180,7 +180,7 @@ func (e *executor) tile(k *worker, s *slab, in *inst, t box) {
 	}
 	if len(u.terms) > 0 {
 		decode()
-		measured := len(u.whole)+len(u.parts) > 0 && e.outputs
+		measured := e.norms && len(u.whole)+len(u.parts) > 0 && e.outputs
 		if measured {
 			copy(k.before, w)
 		}

@@ -81,7 +81,8 @@ func newScene(t *testing.T, change func(params map[string][]float32)) *scene {
 		t.Fatal(err)
 	}
 	s.request = &sdk.ExecuteRequest{
-		Plan: encoded, Sources: []sdk.ExecuteSource{{Name: "ft", Root: s.source, Tree: ".", Fingerprint: r.Manifest().Fingerprint}},
+		Norms: true,
+		Plan:  encoded, Sources: []sdk.ExecuteSource{{Name: "ft", Root: s.source, Tree: ".", Fingerprint: r.Manifest().Fingerprint}},
 		Stage: stage, Placements: []sdk.Placement{{File: "model.safetensors", Offset: 40}, {File: "model.safetensors", Offset: 16}},
 		Digests: []string{"model.safetensors"}, Memory: 128 << 20, Workers: 2,
 	}
