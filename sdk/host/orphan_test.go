@@ -4,6 +4,7 @@ package host
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -199,6 +200,7 @@ func TestCloseWhileStopped(t *testing.T) {
 	if err := syscall.Kill(p.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	awaitStopped(t, p.PID())
 	began := time.Now()
 	p.Close()
 	if d := time.Since(began); d < patient.Kill || d > patient.Kill+2*time.Second {
@@ -207,6 +209,22 @@ func TestCloseWhileStopped(t *testing.T) {
 	if _, err := p.Describe(context.Background(), sdk.DescribeRequest{}); err == nil {
 		t.Error("a closed process answers")
 	}
+}
+
+// awaitStopped waits until a stop has reached the whole process: kill returns
+// before it does.
+func awaitStopped(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rest := b[bytes.LastIndexByte(b, ')')+1:]; strings.HasPrefix(string(rest), " T") {
+			return
+		}
+	}
+	t.Fatalf("process %d does not stop", pid)
 }
 
 // TestEscapedGrandchild has a process outside the group that holds the pipes:
