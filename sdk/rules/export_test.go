@@ -193,6 +193,24 @@ func TestExportBlocks(t *testing.T) {
 				}
 				return v
 			}},
+		{"rows of the first factor", `
+  source = "w"
+  axes   = "d h"
+  lora {
+    a      = "a"
+    b      = "b"
+    einsum = "d r, r h -> d h"
+    scale  = alpha / r
+  }
+  to     = "d h"
+  target = "m.weight"`,
+			[]shapes{{"w": {3, 5}, "a": {3, 2}, "b": {2, 5}}}, 2, 12,
+			func(o, i int) (v float64) {
+				for r := range 2 {
+					v += 6 * number("s0", "a", o*2+r) * number("s0", "b", r*5+i)
+				}
+				return v
+			}},
 		{"segments, one of them dropped", `
   source = "w"
   axes   = "d (h + pad)"
