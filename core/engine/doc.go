@@ -37,6 +37,6 @@
 // # What is not promised
 //
 // The engine does not know a format, a header, a file name or a tensor's
-// meaning, and it judges no plan: it runs what plan.Check has passed. Only
-// cmd/internal/worker and cmd/internal/session import it.
+// meaning, and it judges no plan: it runs what plan.Check has passed. Only cmd
+// imports it.
 package engine
