@@ -38,8 +38,10 @@ type DescribeResponse struct {
 	Trees []string `json:"trees"`
 	// Methods lists what the plugin can do, of "merge", "base" and "adapter".
 	Methods []string `json:"methods"`
-	// Rules is the table of built-in rows, in the rule notation.
-	Rules string `json:"rules"`
+	// Rules maps the name of each table of built-in rows to the whole table, in
+	// the rule notation. A plugin whose rows differ from model to model has
+	// several.
+	Rules map[string]string `json:"rules"`
 }
 
 // Source is one source of a conversion.

@@ -100,6 +100,24 @@ func modelNames() []string {
 	return out
 }
 
+// rulesTexts returns the tables as they are written, by family.
+func rulesTexts() (map[string]string, error) {
+	out := map[string]string{}
+	for i := range families {
+		b, err := families[i].text()
+		if err != nil {
+			return nil, err
+		}
+		out[families[i].name] = b
+	}
+	return out, nil
+}
+
+func (f *family) text() (string, error) {
+	b, err := tables.ReadFile("families/" + f.name + ".hcl")
+	return string(b), err
+}
+
 var parsed sync.Map // file name -> *rule.Table
 
 // table parses the family's rows, once.
@@ -107,12 +125,11 @@ func (f *family) table() (*rule.Table, error) {
 	if t, ok := parsed.Load(f.name); ok {
 		return t.(*rule.Table), nil
 	}
-	name := f.name + ".hcl"
-	b, err := tables.ReadFile("families/" + name)
+	text, err := f.text()
 	if err != nil {
 		return nil, err
 	}
-	t, err := rule.Parse(string(b), name)
+	t, err := rule.Parse(text, f.name+".hcl")
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,10 @@ type Converter struct{}
 
 // Describe says what source "maxtext" and output "huggingface" and "peft" blocks take.
 func (Converter) Describe(context.Context, sdk.DescribeRequest) (*sdk.DescribeResponse, error) {
+	rows, err := rulesTexts()
+	if err != nil {
+		return nil, err
+	}
 	return &sdk.DescribeResponse{
 		Name:    "maxtext",
 		Version: Version,
@@ -29,6 +33,7 @@ func (Converter) Describe(context.Context, sdk.DescribeRequest) (*sdk.DescribeRe
 		Outputs: map[string]sdk.Schema{"huggingface": outputSchema, "peft": peftSchema},
 		Trees:   []string{"items", "model_params", "default", "params", "."},
 		Methods: []string{"merge", "base", "adapter"},
+		Rules:   rows,
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package maxtext
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,30 @@ func TestRulesPrintAndParse(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// What the plugin says of itself holds every table, as it is written.
+func TestDescribeHoldsEveryTable(t *testing.T) {
+	d, err := Converter{}.Describe(t.Context(), sdk.DescribeRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := tables.ReadDir("families")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Rules) != len(files) {
+		t.Errorf("%d tables, %d files", len(d.Rules), len(files))
+	}
+	for _, f := range files {
+		name := strings.TrimSuffix(f.Name(), ".hcl")
+		table, err := rule.Parse(d.Rules[name], name)
+		if err != nil {
+			t.Error(err)
+		} else if table.Row("embedding") == nil {
+			t.Errorf("%s has no embedding", name)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/loraconv/loraconv/core/rule"
+	"github.com/loraconv/loraconv/sdk"
 )
 
 // The built-in table prints in the notation that it is written in.
@@ -16,6 +17,16 @@ func TestRulesPrintAndParse(t *testing.T) {
 	}
 	again, err := rule.Parse(rule.Format(table), "printed")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(table, again); d != "" {
+		t.Error(d)
+	}
+	said, err := Converter{}.Describe(t.Context(), sdk.DescribeRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err = rule.Parse(said.Rules["openpi"], "said"); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(table, again); d != "" {

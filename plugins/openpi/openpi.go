@@ -36,7 +36,7 @@ func (Converter) Describe(context.Context, sdk.DescribeRequest) (*sdk.DescribeRe
 		Outputs: map[string]sdk.Schema{"pytorch": outputSchema},
 		Trees:   []string{"params", "."},
 		Methods: []string{"merge", "base"},
-		Rules:   rulesText,
+		Rules:   map[string]string{"openpi": rulesText},
 	}, nil
 }
 

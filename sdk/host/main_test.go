@@ -152,7 +152,7 @@ type good struct{}
 func (good) Describe(_ context.Context, r sdk.DescribeRequest) (*sdk.DescribeResponse, error) {
 	return &sdk.DescribeResponse{Name: "p", Version: "1.2.3", Trees: []string{".", "params", "items/*"}, Methods: []string{"merge"},
 		Source:  sdk.Schema{Attributes: []sdk.Attribute{{Name: "config", Type: "string", Required: true, Doc: "Which model."}}},
-		Outputs: map[string]sdk.Schema{"pytorch": {}}, Rules: "rule \"a\" {}\n# " + r.HostVersion}, nil
+		Outputs: map[string]sdk.Schema{"pytorch": {}}, Rules: map[string]string{"rows": "rule \"a\" {}\n# " + r.HostVersion}}, nil
 }
 
 func (good) Plan(_ context.Context, r sdk.PlanRequest) (*sdk.PlanResponse, error) {

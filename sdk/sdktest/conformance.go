@@ -15,6 +15,7 @@ import (
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/rule"
 	"github.com/loraconv/loraconv/sdk"
 )
 
@@ -25,7 +26,8 @@ const (
 	mostParams = 200
 )
 
-// Conformance checks a converter with requests that it must accept. Each
+// Conformance checks what a converter says of itself, whose tables of rules
+// must be readable, and its answers to requests that it must accept. Each
 // request is a subtest, with these parts:
 //
 //	repeat    the same request gives the same bytes, again and again
@@ -40,6 +42,7 @@ func Conformance(t *testing.T, c sdk.Converter, requests ...sdk.PlanRequest) {
 	ctx := context.Background()
 	t.Run("describe", func(t *testing.T) {
 		first := ""
+		var last *sdk.DescribeResponse
 		for range repeats {
 			d, err := Harness(t, c).Describe(ctx, sdk.DescribeRequest{HostVersion: "0.0.0"})
 			if err != nil {
@@ -54,6 +57,12 @@ func Conformance(t *testing.T, c sdk.Converter, requests ...sdk.PlanRequest) {
 			}
 			if diff := cmp.Diff(first, string(b)); diff != "" {
 				t.Fatalf("two answers differ (-first +later):\n%s", diff)
+			}
+			last = d
+		}
+		for name, rows := range last.Rules {
+			if _, err := rule.Parse(rows, name); err != nil {
+				t.Errorf("the table of rules %q cannot be read:\n%v", name, err)
 			}
 		}
 	})

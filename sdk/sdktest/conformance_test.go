@@ -19,8 +19,12 @@ import (
 // fault, if any, is what it does wrong.
 type toy struct{ fault string }
 
-func (toy) Describe(context.Context, sdk.DescribeRequest) (*sdk.DescribeResponse, error) {
-	return &sdk.DescribeResponse{Name: "toy", Version: "0.1.0"}, nil
+func (c toy) Describe(context.Context, sdk.DescribeRequest) (*sdk.DescribeResponse, error) {
+	rows := "rule \"w\" {\n  source = \"l{l}/w\"\n  axes   = \"d\"\n  target = \"l{l}/w\"\n}\n"
+	if c.fault == "garbles" {
+		rows = "rule \"w\" {"
+	}
+	return &sdk.DescribeResponse{Name: "toy", Version: "0.1.0", Rules: map[string]string{"toy": rows}}, nil
 }
 
 var calls int
@@ -76,6 +80,7 @@ func TestFaultsAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	for fault, want := range map[string]string{
+		"garbles": `the table of rules "toy" cannot be read`,
 		"counts":  "TestToyConforms/main/repeat",
 		"forgets": `with ["l0/w"] in place of "l0/w" nothing says so`,
 		"panics":  "it met a panic: index out of range",

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/loraconv/loraconv/core/rule"
 	"github.com/loraconv/loraconv/sdk"
 	pb "github.com/loraconv/loraconv/sdk/internal/wire/pluginv1"
 )
@@ -87,7 +88,15 @@ func checkDescribe(r *sdk.DescribeResponse) error {
 			return fmt.Errorf("method %q is unknown or stands twice, wanted some of %q", m, methods)
 		}
 	}
-	return text("table of rules", r.Rules, MaxDescribe)
+	for name, rows := range r.Rules {
+		if !identifier.MatchString(name) {
+			return fmt.Errorf("table of rules %q is not an identifier", name)
+		}
+		if err := text(fmt.Sprintf("table of rules %q", name), rows, rule.MaxBytes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func localTree(p string) bool {

@@ -63,7 +63,7 @@ func TestDescribeRoundTrip(t *testing.T) {
 	want := &sdk.DescribeResponse{Name: "openpi", Version: "1.0.0-rc.1", Trees: []string{"params", "items/*", "."}, Methods: []string{"merge", "adapter"},
 		Source: sdk.Schema{Attributes: []sdk.Attribute{{Name: "alpha", Type: "map(number)", Required: true, Doc: "d", Enum: []string{"x"}, Path: true}},
 			Blocks: []sdk.Block{{Name: "lora", Labels: []string{"expert"}, Max: 2, Rows: true, Doc: "d", Schema: sdk.Schema{Attributes: []sdk.Attribute{{Name: "a", Type: "any"}}}}}},
-		Outputs: map[string]sdk.Schema{"pytorch": {}}, Rules: "rule \"x\" {}"}
+		Outputs: map[string]sdk.Schema{"pytorch": {}}, Rules: map[string]string{"rows": "rule \"x\" {}"}}
 	m, err := EncodeDescribeResponse(want)
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +104,9 @@ func TestDescribeIsChecked(t *testing.T) {
 		{`argument "a" is not an identifier or stands twice`, func(r *sdk.DescribeResponse) { r.Source = attribute("a", "a") }},
 		{`output "p": argument "x y"`, func(r *sdk.DescribeResponse) { r.Outputs = map[string]sdk.Schema{"p": attribute("x y")} }},
 		{`nested deeper than 8`, func(r *sdk.DescribeResponse) { r.Source = deep }},
+		{`table of rules "a b" is not`, func(r *sdk.DescribeResponse) { r.Rules = map[string]string{"a b": ""} }},
+		{`table of rules "a" is not valid UTF-8`, func(r *sdk.DescribeResponse) { r.Rules = map[string]string{"a": "\xff"} }},
+		{`table of rules "a" has 1048577 bytes`, func(r *sdk.DescribeResponse) { r.Rules = map[string]string{"a": strings.Repeat("#", 1<<20+1)} }},
 		{`max is -1`, func(r *sdk.DescribeResponse) { r.Source.Blocks = []sdk.Block{{Name: "b", Max: -1}} }},
 	}
 	for _, tt := range tests {
