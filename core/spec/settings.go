@@ -2,12 +2,12 @@ package spec
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/loraconv/loraconv/core/version"
 )
 
 // settings reads the loraconv blocks.
@@ -56,7 +56,7 @@ func (l *loader) requiredPlugin(a *hcl.Attribute) RequiredPlugin {
 			out.Source = e.AsString()
 		case "version":
 			out.Version = e.AsString()
-			if _, err := parseConstraint(out.Version); err != nil {
+			if _, err := version.ParseConstraint(out.Version); err != nil {
 				l.faults.errorf(l.valueRange(a, name), codeVersion, "Invalid version constraint", "%s.", err)
 			}
 		default:
@@ -82,114 +82,19 @@ func (l *loader) checkVersion(constraint string, a *hcl.Attribute) {
 	if constraint == "" {
 		return
 	}
-	c, err := parseConstraint(constraint)
+	c, err := version.ParseConstraint(constraint)
 	if err != nil {
 		l.faults.errorf(a.Expr.Range(), codeVersion, "Invalid version constraint", "%s.", err)
 		return
 	}
-	v, err := parseVersion(l.opts.Version)
-	if l.opts.Version == "" || err != nil {
+	v, err := version.Parse(l.opts.Version)
+	if err != nil {
 		return // a build without a version
 	}
-	if !c.allows(v) {
+	// A build on the way to a release counts as that release.
+	if !c.Allows(v.Release()) {
 		l.faults.errorf(a.Expr.Range(), codeVersion, "Other version needed", "This is loraconv %s, and the spec needs %s.", l.opts.Version, constraint)
 	}
-}
-
-// version is major, minor and patch, and how many of them were written.
-type version struct {
-	part  [3]int
-	given int
-}
-
-func parseVersion(s string) (version, error) {
-	var v version
-	core, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(s), "v"), "-")
-	parts := strings.Split(core, ".")
-	if len(parts) > 3 {
-		return v, fmt.Errorf("%q is not a version such as \"0.1.0\"", s)
-	}
-	for i, p := range parts {
-		n, err := strconv.ParseUint(p, 10, 31)
-		if err != nil {
-			return v, fmt.Errorf("%q is not a version such as \"0.1.0\"", s)
-		}
-		v.part[i], v.given = int(n), i+1
-	}
-	return v, nil
-}
-
-func (v version) compare(w version) int {
-	for i := range v.part {
-		if d := v.part[i] - w.part[i]; d != 0 {
-			return d
-		}
-	}
-	return 0
-}
-
-// constraint is terms that must all hold.
-type constraint []struct {
-	op string
-	v  version
-}
-
-// parseConstraint reads ">= 0.1.0, < 1.0.0" and "~> 0.1": the latter allows
-// the last part that is written to grow.
-func parseConstraint(s string) (constraint, error) {
-	var out constraint
-	for _, term := range strings.Split(s, ",") {
-		term = strings.TrimSpace(term)
-		op := strings.TrimRight(term, "0123456789. -+abcdefghijklmnopqrstuvwxyz")
-		v, err := parseVersion(term[len(op):])
-		if err != nil {
-			return nil, fmt.Errorf("%q is not a version constraint such as \">= 0.1.0, < 1.0.0\" or \"~> 0.1\"", s)
-		}
-		switch op {
-		case "", "=", "!=", ">", ">=", "<", "<=":
-		case "~>":
-			if v.given < 2 {
-				return nil, fmt.Errorf("%q needs at least two parts after ~>, such as \"~> 0.1\"", s)
-			}
-		default:
-			return nil, fmt.Errorf("%q: unknown comparison %q", s, op)
-		}
-		out = append(out, struct {
-			op string
-			v  version
-		}{op, v})
-	}
-	return out, nil
-}
-
-func (c constraint) allows(v version) bool {
-	for _, t := range c {
-		d := v.compare(t.v)
-		ok := false
-		switch t.op {
-		case "", "=":
-			ok = d == 0
-		case "!=":
-			ok = d != 0
-		case ">":
-			ok = d > 0
-		case ">=":
-			ok = d >= 0
-		case "<":
-			ok = d < 0
-		case "<=":
-			ok = d <= 0
-		case "~>":
-			ok = d >= 0
-			for i := range t.v.given - 1 {
-				ok = ok && v.part[i] == t.v.part[i]
-			}
-		}
-		if !ok {
-			return false
-		}
-	}
-	return true
 }
 
 // executions reads the engines' labels. Their bodies are for a scale-out that
