@@ -1,7 +1,8 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"os"
 
 	"github.com/hashicorp/go-hclog"
@@ -10,7 +11,6 @@ import (
 	"github.com/loraconv/loraconv/cmd/internal/view"
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/engine"
-	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/spec"
 )
 
@@ -18,22 +18,18 @@ import (
 type form interface {
 	session.Observer
 	Diagnostics(*spec.File, diag.List)
+	Plan(*session.Prepared, engine.Report) error
 }
 
 // output is where a command's results and remarks go: results to stdout,
 // everything else to stderr; with -json one object a line on stdout.
-type output struct {
-	form
-	app    *app
-	events *view.Events // nil: text
-}
+type output struct{ form }
 
 func (a *app) output(asJSON bool) *output {
 	if asJSON {
-		e := view.NewEvents(a.stdout, version)
-		return &output{e, a, e}
+		return &output{view.NewEvents(a.stdout, version)}
 	}
-	return &output{view.NewText(a.stdout, a.stderr), a, nil}
+	return &output{view.NewText(a.stdout, a.stderr)}
 }
 
 // logger shows what plugins log, from warnings on or from LORACONV_LOG.
@@ -67,18 +63,8 @@ func (o *output) fail(f *spec.File, err error) error {
 	return o.diagnose(f, ds)
 }
 
-// plan shows a checked plan and what running it needs.
-func (o *output) plan(p *session.Prepared, needs engine.Report) error {
-	if o.events == nil {
-		return writePlan(o.app.stdout, p, needs)
-	}
-	b, err := plan.Encode(p.Plan)
-	if err != nil {
-		return err
-	}
-	o.events.Emit(map[string]any{"type": "plan", "conversion": p.Name, "output": p.Output, "digest": p.Digest, "plugin": p.Plugin, "sources": p.Sources, "needs": needsJSON(needs)})
-	for line := range lines(b) {
-		o.events.Emit(map[string]any{"type": "plan_line", "conversion": p.Name, "line": json.RawMessage(line)})
-	}
-	return o.events.Err()
+// isInterrupt reports an error that only says that the context has ended.
+func isInterrupt(err error) bool {
+	var s signalled
+	return errors.As(err, &s) || errors.Is(err, context.Canceled)
 }

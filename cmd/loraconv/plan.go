@@ -55,7 +55,7 @@ func (a *app) plan(ctx context.Context, o session.Options, path, file string, as
 		if err != nil {
 			return out.fail(s.File, err)
 		}
-		if err := out.plan(p, needs); err != nil {
+		if err := out.Plan(p, needs); err != nil {
 			return err
 		}
 	}
