@@ -38,7 +38,8 @@
 // place that the checkpoint has, so that one row serves stacked and unstacked
 // checkpoints. A row writes the axes of one instance; the stack letters are
 // inserted into base, bias, A and B alike. {l} in a target is a letter of the
-// place, and may be a formula: {2*l + 1}.
+// place, and may be a formula: {2*l + 1}. Where layers are not alike,
+// own = "h" in the block gives each of its instances a size of h of its own.
 //
 // # Axes
 //

@@ -126,6 +126,7 @@ func (w *printer) place(b *Block) {
 		w.attr("optional", "true")
 	}
 	w.expr("count", b.Count)
+	w.text("own", strings.Join(b.Own, " "))
 	for _, p := range b.Places {
 		w.openLabelled("at", p.Path)
 		w.text("stack", strings.Join(p.Stack, " "))

@@ -121,8 +121,13 @@ func (p *parser) noBlocks(b *hclsyntax.Body) {
 }
 
 func (p *parser) block(name string, blk *hclsyntax.Block) {
-	a := p.attrs(blk.Body, "optional", "count")
-	b := Block{Name: name, Optional: a.bool("optional"), Count: a.expr("count")}
+	a := p.attrs(blk.Body, "optional", "count", "own")
+	b := Block{Name: name, Optional: a.bool("optional"), Count: a.expr("count"), Own: strings.Fields(a.str("own"))}
+	for _, l := range b.Own {
+		if !IsName(l) {
+			p.fail(blk.DefRange(), "own: %q is not a letter", l)
+		}
+	}
 	for _, at := range blk.Body.Blocks {
 		if at.Type != "at" || len(at.Labels) != 1 {
 			p.fail(at.DefRange(), "a block holds at blocks with one label")

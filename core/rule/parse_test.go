@@ -44,6 +44,7 @@ func TestParseErrors(t *testing.T) {
 		{"path", "block \"layer\" {\n  at \"a_{l}{m}\" {}\n}", `t.hcl:2: path "a_{l}{m}": two letters stand side by side`},
 		{"path braces", "block \"layer\" {\n  at \"a_{l\" {}\n}", `t.hcl:2: path "a_{l": braces hold one letter each, each letter once`},
 		{"two meanings", "block \"layer\" {\n  at \"a_{l}\" {\n    l = 2\n  }\n}", `t.hcl:3: letter "l" has two meanings`},
+		{"no letter of its own", "block \"layer\" {\n  own = \"h 2\"\n  at \"a\" {}\n}", `t.hcl:1: own: "2" is not a letter`},
 		{"not a letter", "block \"layer\" {\n  at \"a\" {\n    stack = \"2\"\n  }\n}", `t.hcl:2: "2" is not a letter`},
 		{"block in block", "define \"a\" {\n  value = 1\n  x {}\n}", `t.hcl:3: unknown block "x"`},
 		{"all of them", "a = 1\nb = 2", "t.hcl:1: unknown argument \"a\"\nt.hcl:2: unknown argument \"b\""},
@@ -199,6 +200,7 @@ capture "none" {}
 
 block "layer" {
   optional = true
+  own      = "h  g"
   count    = num_layers
   at "decoder/layers/layers_{b}" {
     stack = "j  k"

@@ -45,6 +45,9 @@ type Block struct {
 	Name string
 	// Optional blocks may have no instance.
 	Optional bool
+	// Own lists letters of which each instance has a size of its own, where the
+	// model's layers are not alike: all other letters have one size throughout.
+	Own []string
 	// Count, if set, is how many instances there must be, every position of a
 	// stack counted.
 	Count  *Expr
@@ -79,9 +82,11 @@ type Row struct {
 	Source string // "" for a constant
 	Axes   string
 	Names  map[string][]string // letter in Source or Target -> its names
-	Size   map[string]*Expr    // letter -> size, where shapes do not tell or must agree
-	Where  map[string]string   // captures that hold though the source does not name them
-	Lora   []Lora              // forms, of which at most one may be present
+	// Size says how long an axis is, by letter, where shapes do not tell or must
+	// agree. It may use letters that are axes of other rows.
+	Size  map[string]*Expr
+	Where map[string]string // captures that hold though the source does not name them
+	Lora  []Lora            // forms, of which at most one may be present
 	// Drop says of segments, by letter, why they go nowhere: padding.
 	Drop   map[string]string
 	Mul    *Expr

@@ -71,3 +71,30 @@ rule "down" {
 		t.Errorf("%s\n%s", d, text(p))
 	}
 }
+
+// A letter of which each instance of a block has a size of its own is one fact
+// with every size, and each size is checked within its instance alone.
+func TestOwnSizes(t *testing.T) {
+	table := readTable(t, "own")
+	in, _ := readCheckpoint(t, "own").input(table)
+	p, err := expandAndCheck(t, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []plan.Fact
+	for _, f := range p.Facts {
+		if f.Name == "head dim" {
+			got = append(got, f)
+		}
+	}
+	want := []plan.Fact{{Name: "head dim", Value: "3 or 5", From: "decoder/blocks/local_layers/query/kernel and 1 more; decoder/blocks/global_layer/query/kernel and 1 more"}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	in, _ = readCheckpoint(t, "own").input(table)
+	in.Sources[0].Manifest.Lookup("decoder/blocks/local_layers/query_norm/scale").Shape[0] = 5 // the other layers' size
+	_, err = expandAndCheck(t, in)
+	if err == nil || !names(err, "decoder/blocks/local_layers/query_norm/scale has h (head dim) = 5, but decoder/blocks/local_layers/query/kernel") {
+		t.Errorf("a size of another layer was taken: %v", err)
+	}
+}

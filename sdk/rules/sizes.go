@@ -32,6 +32,10 @@ func (v *votes) cast(key string, n int, leaf, row string) {
 	v.rule[key] = row
 }
 
+// ownKey parts the captures from the path in the scope of a letter of which
+// each instance of a block has a size of its own.
+const ownKey = " at "
+
 // key is a letter's scope. Letters that only a LoRA pair has, such as the rank,
 // belong to that pair.
 func (in *instance) key(letter string) string {
@@ -40,6 +44,9 @@ func (in *instance) key(letter string) string {
 	}
 	if _, ok := in.row.Names[letter]; ok { // what it counts, the row alone says
 		return in.scope + "|" + in.row.Name + "|" + letter
+	}
+	if in.site != nil && has(in.site.block.Own, letter) {
+		return in.scope + ownKey + in.site.path + "|" + letter
 	}
 	return in.scope + "|" + letter
 }
@@ -226,7 +233,18 @@ func (x *expansion) sizesOf(o operand) map[string]int {
 
 func (x *expansion) stated(in *instance, letter string, sizes map[string]int) (int, error) {
 	e := in.row.Size[letter]
-	vars, err := x.vars(e, in.env, sizes, "")
+	all := map[string]int{}
+	because := ""
+	for _, l := range e.Variables() { // letters of other rows
+		if n, ok := x.votes.size[in.key(l)]; ok {
+			all[l] = n
+			because += fmt.Sprintf("; %s has %s = %d", example(x.votes.by[in.key(l)][n]), x.letterName(l), n)
+		}
+	}
+	for l, n := range sizes {
+		all[l] = n
+	}
+	vars, err := x.vars(e, in.env, all, "")
 	if err != nil {
 		return 0, err
 	}
@@ -235,7 +253,7 @@ func (x *expansion) stated(in *instance, letter string, sizes map[string]int) (i
 		return 0, err
 	}
 	if f != float64(int(f)) || f < 1 {
-		return 0, fmt.Errorf("size of %q is %v, wanted a positive whole number", letter, f)
+		return 0, fmt.Errorf("size of %q is %v (%s), wanted a positive whole number%s", letter, f, e, because)
 	}
 	return int(f), nil
 }

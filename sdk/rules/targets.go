@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/loraconv/loraconv/core/glob"
@@ -89,10 +90,19 @@ func (x *expansion) dtype(in *instance, t *targetRule) tensor.DType {
 
 // facts lists what was read off the shapes and pairs, for people.
 func (x *expansion) facts() {
+	own := map[string]map[int][]string{} // letter -> size -> parameters
 	for _, key := range sortedKeys(x.votes.size) {
 		scope, letter := splitKey(key)
 		what := x.Table.Letters[letter]
 		if what == "" || countBars(key) != 1 {
+			continue
+		}
+		if _, _, ok := strings.Cut(scope, ownKey); ok {
+			if own[letter] == nil {
+				own[letter] = map[int][]string{}
+			}
+			n := x.votes.size[key]
+			own[letter][n] = append(own[letter][n], x.votes.by[key][n]...)
 			continue
 		}
 		if scope != "" && !strings.HasPrefix(scope, "block ") {
@@ -101,6 +111,7 @@ func (x *expansion) facts() {
 		by := x.votes.by[key][x.votes.size[key]]
 		x.res.Facts = append(x.res.Facts, plan.Fact{Name: what, Value: fmt.Sprint(x.votes.size[key]), From: from(by)})
 	}
+	x.ownFacts(own)
 	for _, b := range x.blockFacts {
 		x.res.Facts = append(x.res.Facts, plan.Fact{Name: b.name, Value: fmt.Sprint(b.n), From: b.where})
 	}
@@ -116,6 +127,23 @@ func (x *expansion) facts() {
 				x.res.Facts = append(x.res.Facts, plan.Fact{Name: "LoRA on " + in.bases[bi].rel, Value: value, From: p.a.t.Name})
 			}
 		}
+	}
+}
+
+// ownFacts lists the letters of which each instance of a block has a size of
+// its own: every size that there is, and where.
+func (x *expansion) ownFacts(own map[string]map[int][]string) {
+	for _, letter := range sortedKeys(own) {
+		var sizes []int
+		for n := range own[letter] {
+			sizes = append(sizes, n)
+		}
+		slices.Sort(sizes)
+		var values, leaves []string
+		for _, n := range sizes {
+			values, leaves = append(values, fmt.Sprint(n)), append(leaves, from(own[letter][n]))
+		}
+		x.res.Facts = append(x.res.Facts, plan.Fact{Name: x.Table.Letters[letter], Value: strings.Join(values, " or "), From: strings.Join(leaves, "; ")})
 	}
 }
 
