@@ -1,13 +1,16 @@
-package maxtext
+// Package mappingtest reads the tables of MaxText's own exporter: which
+// elements of which parameters make each tensor of the target. It is for
+// tests, of the rows and of the plugin as a process.
+package mappingtest
 
 import (
 	"bufio"
 	"compress/gzip"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 	"testing"
@@ -95,12 +98,62 @@ var (
 	span   = regexp.MustCompile(`\{([0-9]+)\.\.([0-9]+)(?:/([0-9]+))?\}`)
 )
 
-// read expands one table: which elements of which parameters make each target,
-// and the manifest of a checkpoint that has them all. Lists are nested experts
-// first, so that the layer's axis is the last of those that are taken apart.
-func readMapping(t *testing.T, name string, md model) (map[string]string, *manifest.Manifest) {
+// Tables lists the tables, by model and whether its layers are stacked.
+func Tables() []string {
+	var out []string
+	for name := range models {
+		out = append(out, name+".scan", name+".unscan")
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Read expands one table of dir: which elements of which parameters make each
+// target, and the request to plan a checkpoint of the model's published size
+// that has them all. Lists are nested experts first, so that the layer's axis
+// is the last of those that are taken apart.
+func Read(t *testing.T, dir, name string) (map[string]string, sdk.PlanRequest) {
 	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", "mapping", name+".tsv.gz"))
+	model, _, _ := strings.Cut(name, ".scan")
+	model, _, _ = strings.Cut(model, ".unscan")
+	want, m := readMapping(t, dir, name, models[model])
+	return want, sdk.PlanRequest{
+		Conversion: "model", Output: sdk.Output{Format: "huggingface", Args: map[string]any{"template": "none"}},
+		Sources: []sdk.Source{{Name: "base", Role: "source", Weight: 1, Args: map[string]any{"model": model}, Manifest: m}},
+	}
+}
+
+// Compare checks that a plan passes the ledger, makes every target of a table
+// of the elements that the table says, and nothing else.
+func Compare(t *testing.T, want map[string]string, req sdk.PlanRequest, resp *sdk.PlanResponse) {
+	t.Helper()
+	ds := resp.Diagnostics
+	if resp.Plan != nil {
+		ds = append(ds, plan.Check(resp.Plan, plan.Manifests{"base": req.Sources[0].Manifest})...)
+	}
+	if ds.HasErrors() {
+		s := ds.Error()
+		t.Fatal(s[:min(2000, len(s))])
+	}
+	got := map[string]string{}
+	for _, x := range resp.Plan.Tensors {
+		got[x.Name] = planned(x)
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d targets, the table has %d", len(got), len(want))
+	}
+	shown := 0
+	for n := range want {
+		if got[n] != want[n] && shown < 10 {
+			shown++
+			t.Errorf("%s: %s", n, cmp.Diff(want[n], got[n]))
+		}
+	}
+}
+
+func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *manifest.Manifest) {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, name+".tsv.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,44 +262,4 @@ func planned(x plan.Tensor) string {
 		parts = append(parts, s.Name+index)
 	})
 	return strings.Join(parts, " ")
-}
-
-// At the published sizes, every target of upstream's table is made of the
-// elements that the table says, and of no others; nothing is left over.
-func TestMappingTables(t *testing.T) {
-	for name, md := range models {
-		for _, kind := range []string{"scan", "unscan"} {
-			t.Run(name+"."+kind, func(t *testing.T) {
-				want, m := readMapping(t, name+"."+kind, md)
-				resp, err := Converter{}.Plan(context.Background(), sdk.PlanRequest{
-					Conversion: "model", Output: sdk.Output{Format: "huggingface", Args: map[string]any{"template": "none"}},
-					Sources: []sdk.Source{{Name: "base", Role: "source", Weight: 1, Args: map[string]any{"model": name}, Manifest: m}},
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if resp.Plan != nil {
-					resp.Diagnostics.Append(plan.Check(resp.Plan, plan.Manifests{"base": m}))
-				}
-				if resp.Diagnostics.HasErrors() {
-					s := resp.Diagnostics.Error()
-					t.Fatal(s[:min(2000, len(s))])
-				}
-				got := map[string]string{}
-				for _, x := range resp.Plan.Tensors {
-					got[x.Name] = planned(x)
-				}
-				if len(got) != len(want) {
-					t.Errorf("%d targets, the table has %d", len(got), len(want))
-				}
-				shown := 0
-				for n := range want {
-					if got[n] != want[n] && shown < 10 {
-						shown++
-						t.Errorf("%s: %s", n, cmp.Diff(want[n], got[n]))
-					}
-				}
-			})
-		}
-	}
 }
