@@ -30,24 +30,25 @@ var families = []family{
 	{"qwen2", []string{"qwen2.5-"}, []string{"qwen2"}, nil},
 	{"qwen3", []string{"qwen3-"}, []string{"qwen3"}, nil},
 	{"qwen3_moe", []string{"qwen3-30b-a3b", "qwen3-235b-a22b", "qwen3-480b-a35b", "qwen3-coder-480b-a35b"}, []string{"qwen3_moe"}, nil},
+	{"qwen3_vl", []string{"qwen3-vl-"}, []string{"qwen3_vl"}, nil},
+	{"qwen3_vl_moe", []string{"qwen3-vl-30b-a3b"}, []string{"qwen3_vl_moe"}, nil},
+	{"qwen3_omni", []string{"qwen3-omni-"}, []string{"qwen3_omni_moe"}, nil},
 	{"qwen3_next", []string{"qwen3-next-"}, []string{"qwen3_next"}, nil},
 	{"gemma2", []string{"gemma2-"}, []string{"gemma2"}, nil},
 	{"gemma3", []string{"gemma3-"}, []string{"gemma3", "gemma3_text"}, []string{"model.language_model", "language_model.model", "model"}},
 	{"gpt_oss", []string{"gpt-oss-"}, []string{"gpt_oss"}, nil},
 	{"deepseek2", []string{"deepseek2-"}, []string{"deepseek_v2"}, nil},
 	{"deepseek3", []string{"deepseek3-"}, []string{"deepseek_v3"}, nil},
+	{"deepseek3_2", []string{"deepseek3.2-"}, []string{"deepseek_v32"}, nil},
 	{"olmo3", []string{"olmo3-"}, []string{"olmo3"}, nil},
 }
 
 // refused says why a family has no table, by prefix of the model's name.
 var refused = map[string]string{
-	"qwen3-vl-":    "its table, with a vision tower, is not written yet",
-	"qwen3-omni-":  "its table, with vision and audio towers, is not written yet",
 	"qwen3.5-":     "its table, whose linear attention is split per key head, is not written yet",
 	"qwen3-custom": "it is no published model, so no target is known",
 	"gemma-":       "MaxText's exporter has no table for Gemma 1",
 	"gemma4-":      "its table, whose local layers are stacked twice, is not written yet",
-	"deepseek3.2":  "its table, with the indexer, is not written yet",
 	"deepseek4":    "its table is not written yet",
 	"llama4-":      "MaxText's exporter has no table for Llama 4",
 	"gpt3-":        "MaxText's exporter has no table for GPT-3",

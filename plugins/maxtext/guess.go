@@ -14,15 +14,19 @@ import (
 var marks = []struct {
 	part, family string
 }{
+	{"/Qwen3VLVisionEncoder_0/", "qwen3-vl"},
+	{"/Qwen3OmniMoeVisionEncoder_0/", "qwen3-omni"},
+	{"/Qwen3OmniAudioEncoder_0/", "qwen3-omni"},
 	{"/GptOssAttention/", "gpt-oss"},
+	{"/self_attention/indexer/", "deepseek3.2"},
 	{"/DeepSeekMoeBlock_0/", "deepseek"},
 	{"/routed_experts/", "qwen3-next or qwen3.5"},
 	{"/pre_self_attention_norm_local/", "gemma2"},
 	{"/post_mlp_layer_norm/", "olmo3"},
-	{"/moe_block/", "qwen3-moe"},
+	{"/moe_block/", "qwen3-moe, or qwen3-vl or qwen3-omni without its towers"},
 	{"/MoeBlock_0/", "mixtral"},
 	{"/pre_ffw_norm/", "gemma3 or gemma4"},
-	{"/query_norm/", "qwen3"},
+	{"/query_norm/", "qwen3, or qwen3-vl without its tower"},
 	{"/query/bias", "qwen2.5"},
 	{"/mlp/wi_0/kernel", "llama or mistral"},
 }

@@ -3,6 +3,7 @@ package maxtext
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -219,6 +220,7 @@ func (c *conversion) expand(table *rule.Table) (*sdk.PlanResponse, error) {
 		"vocabulary":        cty.NumberIntVal(int64(vocabulary)),
 		"language_model":    cty.StringVal(c.spelling()),
 		"tied_head":         cty.BoolVal(c.wantsTiedHead()),
+		"fused_experts":     cty.BoolVal(c.wantsFusedExperts()),
 	}
 	if q, ok := c.req.Sources[0].Args["query_scale"].(float64); ok {
 		if c.family.name != "gemma2" || q <= 0 {
@@ -298,6 +300,15 @@ func (c *conversion) wantsTiedHead() bool {
 		}
 	}
 	return false
+}
+
+// wantsFusedExperts reports whether the target keeps all experts of a layer in
+// one tensor: what the template lists, else what the exporter's mapping has.
+func (c *conversion) wantsFusedExperts() bool {
+	if tp := c.template(); tp != nil && len(tp.Names) > 0 {
+		return slices.ContainsFunc(tp.Names, func(n string) bool { return strings.HasSuffix(n, ".experts.gate_up_proj") })
+	}
+	return c.layouts[0].scanned != "scanned"
 }
 
 func (c *conversion) dtype() string {

@@ -36,19 +36,22 @@ func (c *conversion) files() []plan.File {
 	return out
 }
 
-// configNumber looks a whole number up in config.json, in text_config where a
-// multimodal model keeps its language model.
+// languageModel are the places in config.json, innermost first, where a model
+// may keep what is said of its language model.
+var languageModel = [][]string{{"thinker_config", "text_config"}, {"text_config"}, {}}
+
+// configNumber looks a whole number of the language model up in config.json.
 func (c *conversion) configNumber(keys ...string) (int, string, bool) {
 	if c.template() == nil {
 		return 0, "", false
 	}
-	where := []map[string]any{c.template().Config}
-	if text, ok := c.template().Config["text_config"].(map[string]any); ok {
-		where = append([]map[string]any{text}, where...)
-	}
-	for _, m := range where {
+	for _, path := range languageModel {
+		at := c.template().Config
+		for _, p := range path {
+			at, _ = at[p].(map[string]any)
+		}
 		for _, k := range keys {
-			if v, ok := m[k].(float64); ok && v == float64(int(v)) {
+			if v, ok := at[k].(float64); ok && v == float64(int(v)) {
 				return int(v), k, true
 			}
 		}
@@ -98,7 +101,8 @@ func (c *conversion) checkConfig(res *rules.Result) {
 	}
 }
 
-var layerNumber = regexp.MustCompile(`\.layers\.([0-9]+)\.`)
+// layerNumber matches the layers of a language model, not those of a tower.
+var layerNumber = regexp.MustCompile(`(?:^|\.)(?:model|language_model)\.layers\.([0-9]+)\.`)
 
 func layersOf(ts []plan.Tensor) int {
 	seen := map[string]bool{}
