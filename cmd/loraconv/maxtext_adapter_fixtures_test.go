@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,9 @@ func TestMaxTextAdapterFixtures(t *testing.T) {
 		}
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			if exists(filepath.Join(dir, "expected_adapter")) {
-				maxtextExports(t, dir, c.Templ)
+				for _, alone := range []bool{false, true} {
+					t.Run(fmt.Sprintf("alone=%v", alone), func(t *testing.T) { maxtextExports(t, dir, c.Templ, alone) })
+				}
 				return
 			}
 			out := filepath.Join(t.TempDir(), "out")

@@ -23,13 +23,27 @@ func (c *maxtextCase) adapterSpec(out, template, more string) string {
 	return strings.Replace(s, `output "huggingface"`, `output "peft"`, 1)
 }
 
+// aloneSpec exports the adapter without its base: the template, or the model's
+// published size, tells the heads.
+func (c *maxtextCase) aloneSpec(out, template string) string {
+	s := c.adapterSpec(out, template, "")
+	_, s, _ = strings.Cut(s, "}\n") // the base
+	s = strings.Replace(s, "  adapters = [source.maxtext.lora]\n", "", 1)
+	s = strings.Replace(s, "source = source.maxtext.base", "source = source.maxtext.lora", 1)
+	return strings.Replace(s, "  path =", fmt.Sprintf("  model = %q\n  path =", c.Model), 1)
+}
+
 // maxtextExports compares scale * B A of every module with the adapter whose
 // logits were proven. The factors themselves may differ.
-func maxtextExports(t *testing.T, dir, template string) {
+func maxtextExports(t *testing.T, dir, template string, alone bool) {
 	t.Helper()
 	c := readMaxtext(t, dir)
 	out := filepath.Join(t.TempDir(), "out")
-	if code, stdout, stderr := loraconv(t, "run", writeSpec(t, c.adapterSpec(out, template, ""))); code != 0 {
+	spec := c.adapterSpec(out, template, "")
+	if alone {
+		spec = c.aloneSpec(out, template)
+	}
+	if code, stdout, stderr := loraconv(t, "run", writeSpec(t, spec)); code != 0 {
 		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	got, bound := products(t, out)
@@ -138,8 +152,9 @@ func peftPattern[V any](patterns map[string]V, module string, otherwise V) V {
 
 func TestMaxTextAdapter(t *testing.T) {
 	for _, template := range []string{"none", readMaxtext(t, maxtextShipped).Templ} {
-		t.Run(filepath.Base(template), func(t *testing.T) { maxtextExports(t, maxtextShipped, template) })
+		t.Run(filepath.Base(template), func(t *testing.T) { maxtextExports(t, maxtextShipped, template, false) })
 	}
+	t.Run("alone", func(t *testing.T) { maxtextExports(t, maxtextShipped, readMaxtext(t, maxtextShipped).Templ, true) })
 }
 
 // Outputs and methods that do not go together are refused, and a rule may
@@ -198,5 +213,50 @@ func TestMaxTextAdapterTwice(t *testing.T) {
 	}
 	if string(files[0]) != string(files[1]) {
 		t.Error("two runs differ")
+	}
+}
+
+// Without its base, an adapter's heads come from the template or from the
+// published size of the model that the spec names; nothing is guessed.
+func TestMaxTextAdapterAlone(t *testing.T) {
+	c := readMaxtext(t, maxtextShipped)
+	templ := filepath.Join(c.dir, filepath.FromSlash(c.Templ))
+	out := filepath.Join(t.TempDir(), "out")
+	good := c.aloneSpec(out, c.Templ)
+	small := t.TempDir()
+	for name, edit := range map[string]func(map[string]any){
+		"config.json":                  func(m map[string]any) { m["num_hidden_layers"] = 2 },
+		"model.safetensors.index.json": func(map[string]any) {},
+	} {
+		var doc map[string]any
+		readJSON(t, filepath.Join(templ, name), &doc)
+		edit(doc)
+		b, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(small, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, x := range []struct {
+		name, from, to string
+		exit           int
+		text           string
+	}{
+		{"merged", `method = "adapter"`, `method = "merge"`, 64, `writes output "huggingface"`},
+		{"size of another model", fmt.Sprintf("template = %q", templ), `template = "none"`, 3, `model "llama3.1-8b" has d (width) = 4096`},
+		{"no size", fmt.Sprintf("model = %q\n", c.Model), "", 0, ""},
+		{"fewer layers", fmt.Sprintf("template = %q", templ), fmt.Sprintf("template = %q", small), 3, `block "layer" stands 2 times`},
+		{"adapter of an adapter", "  method", "  adapters = [source.maxtext.lora]\n  method", 64, "is the conversion's source already"},
+	} {
+		code, _, stderr := loraconv(t, "plan", writeSpec(t, strings.Replace(good, x.from, x.to, 1)))
+		if code != x.exit || !containsFolded(stderr, x.text) {
+			t.Errorf("%s: exit %d, wanted %d and %q:\n%s", x.name, code, x.exit, x.text, stderr)
+		}
+	}
+	neither := strings.Replace(strings.Replace(good, fmt.Sprintf("template = %q", templ), `template = "none"`, 1), "llama3.1-8b", "llama3.1-custom", 1)
+	if code, _, stderr := loraconv(t, "plan", writeSpec(t, neither)); code != 64 || !containsFolded(stderr, "an adapter alone does not tell apart") {
+		t.Errorf("neither template nor size: exit %d, wanted 64:\n%s", code, stderr)
 	}
 }

@@ -64,6 +64,7 @@ type conversion struct {
 	adapters map[string]adapter // by source; those with LoRA, where it is merged
 	axis     int
 	shard    int64
+	alone    bool // the source is an adapter, and its base is not there
 }
 
 func (c *conversion) template() *sdk.Template { return c.req.Output.Template }
@@ -149,8 +150,10 @@ func (c *conversion) readLayouts() {
 		switch {
 		case i > 0 && l.kind == "base":
 			c.fail(diag.Usage, "no-lora", "The adapter has no LoRA", c.source(s), "none of the %d parameters of source %q is a LoRA factor; a trainer that was started without lora saves such a checkpoint", len(s.Manifest.Tensors), s.Name)
+		case i == 0 && l.kind == "lora" && c.req.Method == "adapter" && len(c.req.Sources) == 1:
+			c.alone = true
 		case i == 0 && l.kind == "lora":
-			c.fail(diag.Usage, "no-base", "The source has no base model", c.source(s), "source %q holds LoRA factors alone; name the base model in source, and this checkpoint in adapters", s.Name)
+			c.fail(diag.Usage, "no-base", "The source has no base model", c.source(s), `source %q holds LoRA factors alone; name the base model in source, and this checkpoint in adapters. Without a base, method = "adapter" exports one adapter`, s.Name)
 		}
 	}
 	c.method = c.req.Method
@@ -176,13 +179,15 @@ func (c *conversion) settleAll() {
 		case ok && (said != float64(is) || is < 0 || is > 8):
 			c.fail(diag.Usage, "spec-contradicts", "No axis", c.source(s, "param_scan_axis"), "found %v, wanted 0 or 1", said)
 		case ok && l.axis >= 0 && is != l.axis:
-			c.fail(diag.Usage, "spec-contradicts", "The spec contradicts the checkpoint", c.source(s, "param_scan_axis"), "param_scan_axis = %d, but by their shapes the norms of source %q are stacked along axis %d", is, s.Name, l.axis)
+			c.fail(diag.Usage, "spec-contradicts", "The spec contradicts the checkpoint", c.source(s, "param_scan_axis"), "param_scan_axis = %d, but by their shapes the layers of source %q are stacked along axis %d", is, s.Name, l.axis)
 		case ok && c.axis >= 0 && c.axis != is:
 			c.fail(diag.Usage, "spec-contradicts", "Base and adapter are stacked along different axes", c.source(s, "param_scan_axis"), "param_scan_axis = %d, the base has %d", is, c.axis)
 		case ok:
 			c.axis = is
 		case l.axis >= 0 && c.axis < 0:
 			c.axis = l.axis
+		case l.axis >= 0 && l.axis != c.axis:
+			c.fail(diag.Keys, "shape-mismatch", "Base and adapter are stacked along different axes", c.source(s), "by their shapes the layers of source %q are stacked along axis %d, those of source %q along axis %d", s.Name, l.axis, c.req.Sources[0].Name, c.axis)
 		}
 	}
 	if c.axis < 0 {
@@ -239,6 +244,10 @@ func (c *conversion) expand(table *rule.Table) (*sdk.PlanResponse, error) {
 		s.Manifest = c.layouts[i].params
 		in.Sources = append(in.Sources, s)
 	}
+	if c.alone {
+		in.Alone, in.Known = true, c.knownSizes()
+		in.Counts = c.knownCounts(table)
+	}
 	if c.method == "adapter" {
 		return c.expandAdapter(in)
 	}
@@ -274,6 +283,9 @@ const maxPadding = 256
 // vocabulary is how many rows of the embedding the target has: what the
 // template says, else all.
 func (c *conversion) vocabulary() (int, string) {
+	if c.alone {
+		return c.vocabularyAlone()
+	}
 	rows := 1
 	l := c.layouts[0]
 	if t := l.params.Lookup(l.root + "token_embedder/embedding"); t != nil && len(t.Shape) == 2 {
@@ -291,7 +303,7 @@ func (c *conversion) vocabulary() (int, string) {
 // wantsTiedHead reports a template that lists the head of a tied model.
 func (c *conversion) wantsTiedHead() bool {
 	tp := c.template()
-	if tp == nil || c.layouts[0].params.Lookup(c.layouts[0].root+"decoder/logits_dense/kernel") != nil {
+	if tp == nil || c.alone || c.layouts[0].params.Lookup(c.layouts[0].root+"decoder/logits_dense/kernel") != nil {
 		return false
 	}
 	for _, n := range tp.Names {
@@ -329,7 +341,9 @@ func (c *conversion) facts(vocabulary int, vocabularyFrom string) []plan.Fact {
 	out := []plan.Fact{
 		{Name: "family", Value: c.family.name, From: c.from},
 		{Name: "method", Value: c.method, From: methodFrom},
-		{Name: "target vocabulary", Value: fmt.Sprint(vocabulary), From: vocabularyFrom},
+	}
+	if vocabularyFrom != "" {
+		out = append(out, plan.Fact{Name: "target vocabulary", Value: fmt.Sprint(vocabulary), From: vocabularyFrom})
 	}
 	for i := range c.req.Sources {
 		s, l := &c.req.Sources[i], c.layouts[i]

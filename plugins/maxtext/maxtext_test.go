@@ -83,6 +83,8 @@ func TestLayouts(t *testing.T) {
 	apart := map[string]tensor.Shape{"decoder/decoder_norm/scale": {8}, "decoder/layers_0/pre_self_attention_layer_norm/scale": {8}}
 	list := map[string]tensor.Shape{"decoder/decoder_norm/scale": {8}, "decoder/layers/0/pre_self_attention_layer_norm/scale": {8}}
 	lora := map[string]tensor.Shape{"decoder/layers/mlp/wo/kernel_lora_a": {8, 3, 5}, "decoder/layers/mlp/wo/kernel_lora_b": {5, 3, 8}}
+	first := map[string]tensor.Shape{"decoder/layers/mlp/wo/kernel_lora_a": {3, 8, 5}, "decoder/layers/mlp/wo/kernel_lora_b": {3, 5, 8}}
+	either := map[string]tensor.Shape{"decoder/layers/mlp/wo/kernel_lora_a": {3, 3, 3}, "decoder/layers/mlp/wo/kernel_lora_b": {3, 3, 8}}
 	type seen struct {
 		Root, Kind, Scanned   string
 		Axis, Params, Dropped int
@@ -98,8 +100,10 @@ func TestLayouts(t *testing.T) {
 		{"nnx", "", apart, nil, seen{"", "base", "unscanned", -1, 2, 0}},
 		{"rl", "base/", axis0, nil, seen{"base/", "base", "scanned", 0, 2, 0}},
 		{"list", "params/params/", list, nil, seen{"params/params/", "base", "unscanned", -1, 2, 0}},
-		{"lora", "", lora, nil, seen{"", "lora", "scanned", -1, 2, 0}},
-		{"lora and step", "params/params/", lora, []string{"step"}, seen{"params/params/", "lora", "scanned", -1, 2, 1}},
+		{"lora", "", lora, nil, seen{"", "lora", "scanned", 1, 2, 0}},
+		{"lora stacked first", "", first, nil, seen{"", "lora", "scanned", 0, 2, 0}},
+		{"lora either way", "", either, nil, seen{"", "lora", "scanned", -1, 2, 0}},
+		{"lora and step", "params/params/", lora, []string{"step"}, seen{"params/params/", "lora", "scanned", 1, 2, 1}},
 		{"unknown beside", "params/params/", norm, []string{"mystery/scale"}, seen{"params/params/", "base", "scanned", 1, 2, 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -118,6 +118,9 @@ func (l *layout) look() {
 			}
 		}
 	}
+	if l.axis < 0 {
+		l.axis = l.factorsAxis()
+	}
 	switch {
 	case lora && base:
 		l.kind = "both"
@@ -129,3 +132,36 @@ func (l *layout) look() {
 }
 
 func (l *layout) lora() bool { return l.kind != "base" }
+
+// factorsAxis is the axis of stacked factors, where the shapes of a pair leave
+// one possibility:
+//
+//	axis 1: A [in, layers, rank], B [rank, layers, out]
+//	axis 0: A [layers, in, rank], B [layers, rank, out]
+func (l *layout) factorsAxis() int {
+	axis := -1
+	for _, t := range l.params.Tensors {
+		stem, ok := strings.CutSuffix(t.Name, "_lora_a")
+		if !ok || len(t.Shape) != 3 || !stackedLayer.MatchString(t.Name[len(l.root):]) {
+			continue
+		}
+		b := l.params.Lookup(stem + "_lora_b")
+		if b == nil || len(b.Shape) != 3 {
+			continue
+		}
+		first := t.Shape[0] == b.Shape[0] && t.Shape[2] == b.Shape[1]
+		second := t.Shape[1] == b.Shape[1] && t.Shape[2] == b.Shape[0]
+		this := -1
+		switch {
+		case second && !first:
+			this = 1
+		case first && !second:
+			this = 0
+		}
+		if this >= 0 && axis >= 0 && this != axis {
+			return -1 // the sizes will not come out, and are reported
+		}
+		axis = max(axis, this)
+	}
+	return axis
+}

@@ -171,7 +171,7 @@ func (x *expansion) blocks(in *instance, sizes, at map[string]int, t *targetRule
 	}
 	var out []block
 	for bi, b := range in.bases {
-		if b.t == nil || !agrees(b.at, at) {
+		if in.row.Source == "" || !agrees(b.at, at) {
 			continue
 		}
 		for pi, p := range in.loras[bi] {

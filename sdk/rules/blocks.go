@@ -117,6 +117,9 @@ func pathPattern(path string) *regexp.Regexp {
 // checkSites reports a block that stands nowhere in the base, and numbers that
 // are left out: a layer that is lost as a whole would not be missed otherwise.
 func (x *expansion) checkSites(b *rule.Block) {
+	if x.Alone { // an adapter covers what was trained
+		return
+	}
 	t := x.trees[0]
 	if len(t.sites[b.Name]) == 0 && !b.Optional {
 		var paths []string
@@ -229,6 +232,9 @@ func (x *expansion) measureStacks() {
 			continue
 		}
 		for _, b := range in.bases {
+			if b.t == nil {
+				continue
+			}
 			for l, n := range stackSizes(in.site, in.stored(), b.shape()) {
 				key := stackKey(in.site.block.Name, l)
 				if seen[key] == nil {
@@ -282,12 +288,19 @@ func (x *expansion) checkCounts() {
 		if len(sites) == 0 {
 			continue
 		}
-		n, _ := x.count(b.Name)
+		n := 0
+		for _, s := range sites {
+			n += x.positions(s)
+		}
 		where := x.trees[0].root + sites[0].path
 		if last := sites[len(sites)-1]; last != sites[0] {
 			where += " to " + x.trees[0].root + last.path
 		}
 		x.blockFacts = append(x.blockFacts, blockFact{b.Name, n, where})
+		if x.Alone {
+			x.checkCovered(b)
+			continue
+		}
 		if b.Count == nil || x.gaps[b.Name] {
 			continue
 		}

@@ -34,6 +34,17 @@ type Input struct {
 	// runtime that loads an adapter, or why it takes no adapter.
 	Module func(path string) (as, reason string)
 
+	// Alone says that the one source is an adapter without its base: rows apply
+	// where their factors are, and shapes follow from the factors and Known. The
+	// method is "adapter".
+	Alone bool
+	// Known are sizes that factors may not tell, by the name that the table gives
+	// a letter; shapes that say otherwise are errors.
+	Known map[string]Known
+	// Counts are how many instances the whole model has of a block, where an
+	// adapter may cover some of them alone.
+	Counts map[string]Known
+
 	Method  string // "merge", "base" or "adapter"
 	DType   string // "float32", "bfloat16", "float16", "mixed" or "source"
 	Targets []sdk.TargetRule
@@ -69,9 +80,12 @@ func Expand(in Input) (*Result, error) {
 	if len(in.Sources) == 0 {
 		return nil, fmt.Errorf("nothing to expand: no source")
 	}
+	if in.Alone && (len(in.Sources) != 1 || in.Method != "adapter") {
+		return nil, fmt.Errorf("an adapter without its base is one source, of method \"adapter\"")
+	}
 	x := &expansion{
 		Input: in, res: &Result{RulesHit: map[string]int{}},
-		known: map[string]bool{}, formulas: map[string]*rule.Expr{}, dropped: map[string]bool{}, used: map[string]bool{}, gaps: map[string]bool{},
+		known: map[string]bool{}, formulas: map[string]*rule.Expr{}, dropped: map[string]bool{}, used: map[string]bool{}, gaps: map[string]bool{}, uncounted: map[string]bool{},
 	}
 	x.trees = make([]*tree, len(in.Sources))
 	for i := range in.Sources {
@@ -97,6 +111,9 @@ func Expand(in Input) (*Result, error) {
 	if err := x.lines(); err != nil {
 		return nil, err
 	}
+	if x.res.Diagnostics.HasErrors() {
+		return x.res, nil
+	}
 	if x.Method == "adapter" {
 		x.dropBases()
 	}
@@ -119,6 +136,7 @@ type expansion struct {
 	stacks     map[string]int // length of stack axes; nil until the bases are known
 	blockFacts []blockFact
 	gaps       map[string]bool       // blocks of which a number is left out
+	uncounted  map[string]bool       // blocks whose count was asked for and is not known
 	suggested  int                   // names that were compared with all others
 	known      map[string]bool       // answers of has
 	formulas   map[string]*rule.Expr // what stands in braces, parsed

@@ -62,6 +62,9 @@ func (x *expansion) count(name string) (int, error) {
 	if x.stacks == nil {
 		return 0, fmt.Errorf("count(%s) is not known before the parameters are found", name)
 	}
+	if x.Alone {
+		return x.countAlone(name)
+	}
 	if b := x.Table.Block(name); b != nil {
 		n := 0
 		for _, s := range x.trees[0].sites[name] {

@@ -70,16 +70,19 @@ func (x *expansion) instances() error {
 	}
 	x.measureStacks()
 	for _, in := range x.insts {
+		if in.row.Source == "" {
+			continue
+		}
 		for _, b := range in.bases {
-			if b.t == nil {
-				continue
-			}
 			ps, err := x.pairs(in, b)
 			if err != nil {
 				return fmt.Errorf("rule %q: %w", in.row.Name, err)
 			}
 			in.loras = append(in.loras, ps)
 		}
+	}
+	if x.Alone {
+		x.measureStacksOfFactors()
 	}
 	x.reportAbsent()
 	kept := x.insts[:0]
@@ -213,6 +216,10 @@ func (x *expansion) instantiate(r *rule.Row, e env, s *site) error {
 				return fmt.Errorf("letter %s of axes %q also stacks block %q", l, r.Axes, s.block.Name)
 			}
 		}
+	}
+	if x.Alone {
+		x.placeholders(in, pattern)
+		return nil
 	}
 	var lacking []string
 	combos(in.stack, func(l string) int { return len(r.Names[l]) }, func(at map[string]int) {

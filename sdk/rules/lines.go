@@ -89,15 +89,10 @@ func (x *expansion) value(in *instance, sizes, at map[string]int, t *targetRule)
 		if err != nil {
 			return nil, nil, err
 		}
-		shape := tensor.Shape{}
-		for _, a := range in.to {
-			n, ok := measure(a, sizes)
-			if !ok {
-				return nil, nil, fmt.Errorf("the size of %s is not known", rule.FormatAxes([]rule.Axis{a}))
-			}
-			shape = append(shape, n)
-		}
-		return &plan.Fill{Shape: shape, Value: float32(f)}, shape, nil
+		return filled(in.to, sizes, float32(f))
+	}
+	if x.Alone { // the shape is what is wanted
+		return filled(in.to, sizes, 0)
 	}
 	var stacked []plan.Expr
 	for bi, b := range in.bases {
@@ -120,6 +115,19 @@ func (x *expansion) value(in *instance, sizes, at map[string]int, t *targetRule)
 		}
 	}
 	return move(base, axes, in.to, sizes)
+}
+
+// filled is a tensor of one value.
+func filled(axes []rule.Axis, sizes map[string]int, value float32) (plan.Expr, tensor.Shape, error) {
+	shape := tensor.Shape{}
+	for _, a := range axes {
+		n, ok := measure(a, sizes)
+		if !ok {
+			return nil, nil, fmt.Errorf("the size of %s is not known", rule.FormatAxes([]rule.Axis{a}))
+		}
+		shape = append(shape, n)
+	}
+	return &plan.Fill{Shape: shape, Value: value}, shape, nil
 }
 
 func inKeys(letters []string, at map[string]int) bool {

@@ -60,7 +60,7 @@ func (x *expansion) pairsAt(in *instance, b base, t *tree, s *site, e env) ([]pa
 
 // pairsElsewhere finds factors at other places of the base's block.
 func (x *expansion) pairsElsewhere(in *instance, b base, t *tree) ([]pair, error) {
-	if in.site == nil || len(in.row.Lora) == 0 {
+	if in.site == nil || len(in.row.Lora) == 0 || b.t == nil {
 		return nil, nil
 	}
 	var mine map[string]map[string]int

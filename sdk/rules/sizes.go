@@ -63,6 +63,7 @@ func (x *expansion) sizes() {
 		x.checkTypes(in)
 	}
 	x.eachOperand(x.voteSimple)
+	x.voteKnown()
 	x.elect()
 	x.eachOperand(x.voteComposite)
 	x.elect()
@@ -71,6 +72,9 @@ func (x *expansion) sizes() {
 // checkTypes reports sources that are to stand side by side in one array, yet
 // are numbers of different kinds: integers are never converted.
 func (x *expansion) checkTypes(in *instance) {
+	if x.Alone {
+		return
+	}
 	for _, b := range in.bases[min(1, len(in.bases)):] {
 		first, this := in.bases[0].t.DType, b.t.DType
 		if first != this && (first.Kind() != tensor.KindFloat || this.Kind() != tensor.KindFloat) {
@@ -98,10 +102,9 @@ func (x *expansion) eachOperand(visit func(operand)) {
 			own[l] = true
 		}
 		for bi, b := range in.bases {
-			if b.t == nil {
-				continue
+			if b.t != nil {
+				visit(operand{in, b.param, in.stored(), in.key})
 			}
-			visit(operand{in, b.param, in.stored(), in.key})
 			for pi, p := range in.loras[bi] {
 				key := func(l string) string {
 					if own[l] && !has(p.stack, l) {
@@ -183,7 +186,7 @@ func (x *expansion) voteComposite(o operand) {
 			before[l] = true
 		}
 		if err := solve(a, o.p.shape()[i], sizes); err != nil {
-			x.shapeError(o.p, o.in.row.Name, "axis %d: %v%s", i, err, x.because(o, a, before))
+			x.unsolved(o, i, err, x.because(o, a, before))
 			continue
 		}
 		for _, l := range rule.Letters([]rule.Axis{a}) {
@@ -296,7 +299,7 @@ func solve(a rule.Axis, size int, sizes map[string]int) error {
 		n, ok := measure(p, sizes)
 		switch {
 		case !ok && open >= 0:
-			return fmt.Errorf("the sizes of %s cannot be told apart", rule.FormatAxes([]rule.Axis{a}))
+			return fmt.Errorf("%w: %s", errOpen, rule.FormatAxes([]rule.Axis{a}))
 		case !ok:
 			open = i
 		case a.Sum != nil:

@@ -64,6 +64,9 @@ func (b *builder) startPlugin(ctx context.Context) {
 	}
 	b.plugin = p
 	for _, a := range b.c.Adapters {
+		if a.Source == b.c.Source {
+			b.ds.Errorf(diag.Usage, "own-adapter", "A source is named as its own adapter", "source %q is the conversion's source already; LoRA that a checkpoint holds beside its base needs no adapters", a.Source.Name).Path = []string{"conversion", b.c.Name, "adapters"}
+		}
 		if a.Source.Plugin != b.c.Source.Plugin {
 			b.ds.Errorf(diag.Usage, "mixed-plugins", "Base and adapter belong to different plugins", "source %q is %q, adapter %q is %q", b.c.Source.Name, b.c.Source.Plugin, a.Source.Name, a.Source.Plugin).Path = []string{"conversion", b.c.Name, "adapters"}
 		}

@@ -234,8 +234,9 @@ func (d *directory) loadStep(ctx context.Context, l *look, abs string) error {
 	return nil
 }
 
-// loadMetadata reads _CHECKPOINT_METADATA: the directory's own, or, for an item,
-// that of the step above it, if that names the item.
+// loadMetadata reads _CHECKPOINT_METADATA: the directory's own, or, for an item
+// that says nothing of its own, that of the step above it, if that names the
+// item.
 func (d *directory) loadMetadata(l *look, abs string) error {
 	own := l.files[checkpointFile]
 	var m *stepMetadata
@@ -246,6 +247,11 @@ func (d *directory) loadMetadata(l *look, abs string) error {
 			return err
 		}
 		m, err = parseStepMetadata(data)
+		if err == nil && !m.custom && len(d.description.Trees) == 1 {
+			if above, err := stepAbove(abs); err == nil && above != nil && above.custom {
+				d.description.Metadata = above.doc
+			}
+		}
 	} else if len(d.description.Trees) == 1 {
 		m, err = stepAbove(abs)
 	}
@@ -259,7 +265,9 @@ func (d *directory) loadMetadata(l *look, abs string) error {
 	case own && m.begun && !m.committed:
 		return fmt.Errorf("file %q has no commit time: %s: %w", checkpointFile, unfinishedAdvice, store.ErrUnfinished)
 	}
-	d.description.Metadata = m.doc
+	if d.description.Metadata == nil {
+		d.description.Metadata = m.doc
+	}
 	return nil
 }
 

@@ -692,3 +692,28 @@ func TestEscapes(t *testing.T) {
 		}
 	}
 }
+
+// What an item says of itself stands before what its step says, and silence
+// does not: an item's file may be there and hold nothing.
+func TestMetadataOfItemAndStep(t *testing.T) {
+	for _, c := range []struct{ item, step, want string }{
+		{"", `{"of": "step"}`, `"of": "step"`},
+		{`{}`, `{"of": "step"}`, `"of": "step"`},
+		{`{"of": "item"}`, `{"of": "step"}`, `"of": "item"`},
+		{`{"of": "item"}`, `{}`, `"of": "item"`},
+	} {
+		step := filepath.Join(t.TempDir(), "3")
+		o := orbaxtest.Options{}
+		if c.item != "" {
+			o.StepMetadata = orbaxtest.StepMetadata(nil, []byte(c.item))
+		}
+		write(t, filepath.Join(step, "items"), o, param("w", tensor.Shape{2}, nil))
+		writeFile(t, filepath.Join(step, checkpointFile), string(orbaxtest.StepMetadata([]string{"items"}, []byte(c.step))))
+		for path, tree := range map[string]string{step: "items", filepath.Join(step, "items"): "."} {
+			got := string(mustTree(t, mustOpen(t, path, Options{}), tree).Manifest().Metadata)
+			if got = strings.ReplaceAll(got, `":"`, `": "`); !strings.Contains(got, c.want) {
+				t.Errorf("item %s, step %s, opened as %q: %s, wanted %s", c.item, c.step, tree, got, c.want)
+			}
+		}
+	}
+}

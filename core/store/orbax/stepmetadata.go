@@ -17,6 +17,7 @@ type stepMetadata struct {
 	items     map[string]bool // names of item_handlers, nil where that is not an object
 	begun     bool            // a save began and noted when
 	committed bool            // and it was finished
+	custom    bool            // custom_metadata holds something
 }
 
 func parseStepMetadata(data []byte) (*stepMetadata, error) {
@@ -33,6 +34,11 @@ func parseStepMetadata(data []byte) (*stepMetadata, error) {
 				m.items = map[string]bool{}
 				return j.Object(func(item string) error {
 					m.items[item] = true
+					return j.Skip()
+				})
+			case name == "custom_metadata" && k == strictjson.Object:
+				return j.Object(func(string) error {
+					m.custom = true
 					return j.Skip()
 				})
 			case name == "init_timestamp_nsecs":

@@ -90,13 +90,14 @@ func (t *tree) optional(name string, sum hash.Hash) ([]byte, error) {
 	return data, nil
 }
 
-// loadStepMetadata takes the tree's own _CHECKPOINT_METADATA, else the step's.
+// loadStepMetadata takes the tree's own _CHECKPOINT_METADATA, else the step's;
+// one that says nothing of its own does not hide the step's.
 func (t *tree) loadStepMetadata(sum hash.Hash) error {
 	t.man.Metadata = t.parent.description.Metadata
 	if t.dir.dir != "." {
 		data, err := t.dir.readAll(checkpointFile, maxStepMetadata)
 		if err == nil {
-			if m, err := parseStepMetadata(data); err == nil {
+			if m, err := parseStepMetadata(data); err == nil && (m.custom || t.man.Metadata == nil) {
 				t.man.Metadata = m.doc
 			}
 		} else if !errors.Is(err, store.ErrNotFound) {
