@@ -49,6 +49,8 @@ func Codes() []spec.Code {
 		{Name: "spec-contradicts", Doc: "Something that the spec or the checkpoint's metadata says is contradicted by the checkpoint's names or shapes. What was detected need not be said."},
 		{Name: "unknown-model", Doc: "The model is not known, or there is no table of rules for its family, so nothing says what its parameters become."},
 		{Name: "no-base", Doc: "The source of a conversion holds LoRA factors alone. They belong into adapters, beside a base model as source."},
+		{Name: "size-unknown", Doc: "An adapter was named without its base, and its factors are flat over heads or cover some layers only: a size that the names and the order of rows depend on is not known. A template or the base model tells it."},
+		{Name: "own-adapter", Doc: "A conversion names one checkpoint as its source and as an adapter. LoRA that lies beside its base in one checkpoint is merged without adapters."},
 		{Name: "method-not-yet", Doc: "This plugin cannot do what the conversion's method asks for yet."},
 		{Name: "bad-size", Doc: "A size in bytes cannot be read."},
 		{Name: "qlora-base", Doc: "The adapter was trained on a quantized base. The merge uses the weights before quantization, which the training run did not see."},
