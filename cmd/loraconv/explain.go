@@ -6,11 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/loraconv/loraconv/cmd/internal/codes"
 	"github.com/loraconv/loraconv/cmd/internal/session"
+	"github.com/loraconv/loraconv/cmd/internal/view"
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/plan"
-	"github.com/loraconv/loraconv/core/spec"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -82,22 +83,15 @@ func (a *app) explain(ctx context.Context, o session.Options, path, name string)
 	return nil
 }
 
-// explainCode prints what a code means.
-func (a *app) explainCode(code string) error {
-	var names []string
-	for _, c := range codes() {
-		names = append(names, c.Name)
-		if c.Name == code {
-			fmt.Fprintf(a.stdout, "%s\n\n%s\n", c.Name, c.Doc)
-			return nil
+// explainCode prints what a code means, why it is said, and what to do.
+func (a *app) explainCode(name string) error {
+	c := codes.Find(name)
+	if c == nil {
+		hint := ""
+		if s := manifest.Suggest(name, codes.Names()); s != "" {
+			hint = fmt.Sprintf("; did you mean %q?", s)
 		}
+		return usageError{fmt.Errorf("no diagnostic has the code %q%s", name, hint)}
 	}
-	hint := ""
-	if s := manifest.Suggest(code, names); s != "" {
-		hint = fmt.Sprintf("; did you mean %q?", s)
-	}
-	return usageError{fmt.Errorf("no diagnostic has the code %q%s", code, hint)}
+	return view.Code(a.stdout, c)
 }
-
-// codes lists every diagnostic's code.
-func codes() []spec.Code { return append(spec.Codes(), session.Codes()...) }

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"testing"
+
+	"github.com/loraconv/loraconv/cmd/internal/codes"
 )
 
 // The test binary serves as the bundled plugin, as loraconv's own does, and as
@@ -18,11 +21,18 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+var shownCode = regexp.MustCompile(`(?m)^(?:Error|Warning): .* \(([a-z0-9-]+)\)$`)
+
 // loraconv runs the command in this process, with its plugins in processes of
 // their own.
 func loraconv(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
 	code = doMain(args, &out, &err)
+	for _, m := range shownCode.FindAllStringSubmatch(err.String(), -1) {
+		if codes.Find(m[1]) == nil {
+			t.Errorf("%q is shown and not explained", m[1])
+		}
+	}
 	return code, out.String(), err.String()
 }
