@@ -114,13 +114,18 @@ type PluginID struct {
 func (s *Session) Prepare(ctx context.Context, c *spec.Conversion) (*Prepared, diag.List) {
 	b := &builder{s: s, c: c}
 	p := b.build(ctx)
-	for _, d := range b.ds {
-		d.Summary, d.Detail = s.File.Redact(d.Summary), s.File.Redact(d.Detail)
-	}
+	s.redact(b.ds)
 	s.File.Place(b.ds)
 	b.ds.Sort()
 	if b.ds.HasErrors() {
 		return nil, b.ds
 	}
 	return p, b.ds
+}
+
+// redact takes the values of sensitive variables out of what others wrote.
+func (s *Session) redact(ds diag.List) {
+	for _, d := range ds {
+		d.Summary, d.Detail = s.File.Redact(d.Summary), s.File.Redact(d.Detail)
+	}
 }

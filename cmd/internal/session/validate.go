@@ -35,6 +35,7 @@ func (s *Session) Validate(ctx context.Context, path string, syntaxOnly bool) di
 		b.readOutput(ctx)
 		ds.Append(b.ds)
 	}
+	s.redact(ds)
 	s.File.Place(ds)
 	ds.Sort()
 	return ds
