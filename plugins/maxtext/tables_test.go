@@ -16,7 +16,8 @@ func TestMappingTables(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mappingtest.Compare(t, want, req, resp)
+			mappingtest.Check(t, req, resp)
+			mappingtest.Compare(t, want, resp.Plan)
 		})
 	}
 }

@@ -139,9 +139,9 @@ func Read(t *testing.T, dir, name string) (map[string]string, sdk.PlanRequest) {
 	}
 }
 
-// Compare checks that a plan passes the ledger, makes every target of a table
-// of the elements that the table says, and nothing else.
-func Compare(t *testing.T, want map[string]string, req sdk.PlanRequest, resp *sdk.PlanResponse) {
+// Check is what the host does with a plugin's answer: the plan must pass the
+// ledger.
+func Check(t *testing.T, req sdk.PlanRequest, resp *sdk.PlanResponse) {
 	t.Helper()
 	ds := resp.Diagnostics
 	if resp.Plan != nil {
@@ -151,8 +151,14 @@ func Compare(t *testing.T, want map[string]string, req sdk.PlanRequest, resp *sd
 		s := ds.Error()
 		t.Fatal(s[:min(2000, len(s))])
 	}
+}
+
+// Compare checks that a plan makes every target of a table of the elements that
+// the table says, and nothing else.
+func Compare(t *testing.T, want map[string]string, p *plan.Plan) {
+	t.Helper()
 	got := map[string]string{}
-	for _, x := range resp.Plan.Tensors {
+	for _, x := range p.Tensors {
 		got[x.Name] = planned(x)
 	}
 	if len(got) != len(want) {
