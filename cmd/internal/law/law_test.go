@@ -34,6 +34,8 @@ var rules = []rule{
 	{"core/store/safetensors", []string{"core/store/orbax", "core/engine", "core/plan"}, "formats do not know each other"},
 	{"core/engine", []string{"core/store/orbax", "core/store/safetensors", "core/spec"}, "the engine knows no codec"},
 	{"core/spec", []string{"core/engine", "core/store", "core/plan"}, "the language knows no weights"},
+	{"core/version", []string{"core/"}, "versions stand alone"},
+	{"core/lock", []string{"core/engine", "core/store", "core/plan", "core/spec"}, "a lock file is text"},
 	{"sdk/", []string{"plugins", "cmd", "core/engine", "core/kernel", "core/store", "core/spec"}, "the author's side reads and computes nothing"},
 	{"plugins/", []string{"cmd", "core/engine", "core/kernel", "core/store", "core/spec", "sdk/host", "sdk/internal"}, "plugins are rules"},
 }
