@@ -30,6 +30,7 @@ type child struct {
 	cmd      *exec.Cmd
 	sockets  string // directory of its socket
 	out      *output
+	limits   Limits
 	hello    *hello
 	stdout   *os.File // read ends
 	stderr   *os.File
@@ -54,7 +55,7 @@ var _ runner.Runner = (*child)(nil)
 
 // newChild prepares the process. env holds what go-plugin adds.
 func newChild(c *Command, env []string, dir, sockets string, out *output) (_ *child, err error) {
-	k := &child{sockets: sockets, out: out, hello: newHello(), exited: make(chan struct{}), done: make(chan struct{}), finish: func() {}}
+	k := &child{sockets: sockets, out: out, limits: c.Limits, hello: newHello(), exited: make(chan struct{}), done: make(chan struct{}), finish: func() {}}
 	path := c.Path
 	if c.SHA256 != "" {
 		if path, k.finish, err = sealed(c.Path, c.SHA256, dir); err != nil {
@@ -138,6 +139,9 @@ func (k *child) keep(started chan<- error) {
 	}
 	k.mu.Lock()
 	k.pid = k.cmd.Process.Pid
+	if err := confine(k.pid, k.limits); err != nil {
+		k.out.log.Warn("the process runs without limits", "error", err)
+	}
 	if k.doomed {
 		killGroup(k.pid)
 	}

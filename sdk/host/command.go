@@ -29,10 +29,18 @@ type Command struct {
 	SHA256 string
 	// Bundled marks loraconv's own executable, which alone may Execute.
 	Bundled bool
+	Limits  Limits
 	// Log receives what the process writes to stderr, cleaned and limited. Nil
 	// throws it away; the last lines still stand in diagnostics.
 	Log      hclog.Logger
 	Timeouts Timeouts
+}
+
+// Limits bounds what the process may take, where the system can do that: on
+// Linux. A zero field sets no bound.
+type Limits struct {
+	AddressSpace int64 // bytes; a program in Go needs about 1 GiB to start at all
+	Files        int64 // open descriptors
 }
 
 // Timeouts bounds each wait. A zero field takes the value given here.

@@ -16,13 +16,15 @@ import (
 
 // Codes of the diagnostics of this package, all of class diag.Plugin.
 const (
-	CodeStart   = "plugin-start"   // it could not be started, or did not answer the handshake as it must
-	CodeExit    = "plugin-exit"    // it ended by itself while it was needed
-	CodeTimeout = "plugin-timeout" // it did not answer in time, or fell silent
-	CodeFailed  = "plugin-failed"  // it answered with an error
-	CodeMessage = "plugin-message" // what it sent, or was to be sent, breaks the protocol
-	CodeFlood   = "plugin-flood"   // it wrote or sent more than anyone would read
-	CodeClosed  = "plugin-closed"  // it was asked after Close
+	CodeStart   = "plugin-start"    // it could not be started, or did not answer the handshake as it must
+	CodeChanged = "plugin-changed"  // its executable does not have the bytes that were wanted
+	CodeVersion = "plugin-protocol" // it speaks no version of the protocol that this host speaks
+	CodeExit    = "plugin-exit"     // it ended by itself while it was needed
+	CodeTimeout = "plugin-timeout"  // it did not answer in time, or fell silent
+	CodeFailed  = "plugin-failed"   // it answered with an error
+	CodeMessage = "plugin-message"  // what it sent, or was to be sent, breaks the protocol
+	CodeFlood   = "plugin-flood"    // it wrote or sent more than anyone would read
+	CodeClosed  = "plugin-closed"   // it was asked after Close
 )
 
 // errTimeout is why a call's context ended.

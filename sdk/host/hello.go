@@ -81,6 +81,16 @@ var handshake = regexp.MustCompile(`^[0-9]+\|[0-9]+\|[a-z]+\|[^|]+\|`)
 
 func handshakeLike(line string) bool { return handshake.MatchString(line) }
 
+// version is the protocol version in the first line: its second field.
+func (h *hello) version() (v int, ok bool) {
+	line, ok := h.seen()
+	if !ok || !handshakeLike(line) {
+		return 0, false
+	}
+	v, err := strconv.Atoi(strings.Split(line, "|")[1])
+	return v, err == nil
+}
+
 func shortQuote(s string) string {
 	if len(s) > 200 {
 		return strconv.Quote(s[:200]) + " …"

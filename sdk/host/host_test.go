@@ -257,7 +257,7 @@ func TestMisbehaviour(t *testing.T) {
 		{"stdout-outside", describe, CodeStart, []string{"its address is not in the directory"}, patient},
 		{"stdout-elsewhere", describe, CodeStart, []string{"directory"}, patient},
 		{"no-tls", describe, CodeTimeout, []string{"1.5s"}, noStart},
-		{"version", describe, CodeStart, []string{"7", "1"}, patient},
+		{"version", describe, CodeVersion, []string{"it speaks version 7, this loraconv speaks 1"}, patient},
 		{"other", describe, CodeMessage, []string{`its name is "other"`}, patient},
 		{"no-service", describe, CodeMessage, []string{"does not know the call"}, patient},
 		{"describe-types", describe, CodeMessage, []string{"number", "name"}, patient},
@@ -487,13 +487,14 @@ func TestStartRefuses(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*Command)
+		code   string
 		want   string
 	}{
-		{"relative path", func(c *Command) { c.Path = "plugin" }, `"plugin" is not absolute`},
-		{"no such file", func(c *Command) { c.Path = "/nowhere/plugin" }, "no such file"},
-		{"not executable", func(c *Command) { c.Path = "/etc/passwd" }, "permission denied"},
-		{"protocol's environment", func(c *Command) { c.Env = []string{"PLUGIN_CLIENT_CERT=x"} }, "belongs to the protocol"},
-		{"other bytes", func(c *Command) { c.SHA256 = strings.Repeat("0", 64) }, "wanted 0000"},
+		{"relative path", func(c *Command) { c.Path = "plugin" }, CodeStart, `"plugin" is not absolute`},
+		{"no such file", func(c *Command) { c.Path = "/nowhere/plugin" }, CodeStart, "no such file"},
+		{"not executable", func(c *Command) { c.Path = "/etc/passwd" }, CodeStart, "permission denied"},
+		{"protocol's environment", func(c *Command) { c.Env = []string{"PLUGIN_CLIENT_CERT=x"} }, CodeStart, "belongs to the protocol"},
+		{"other bytes", func(c *Command) { c.SHA256 = strings.Repeat("0", 64) }, CodeChanged, "wanted 0000"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -502,7 +503,7 @@ func TestStartRefuses(t *testing.T) {
 			tt.change(&c)
 			_, err := Start(context.Background(), c)
 			var d *diag.Diagnostic
-			if !errors.As(err, &d) || d.Code != CodeStart || !strings.Contains(d.Detail, tt.want) {
+			if !errors.As(err, &d) || d.Code != tt.code || !strings.Contains(d.Detail, tt.want) {
 				t.Errorf("got %v, wanted %q", err, tt.want)
 			}
 			check(0, "")

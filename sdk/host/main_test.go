@@ -32,6 +32,8 @@ import (
 // of the programs below that do not.
 const modeEnv = "TEST_MODE"
 
+var glutted []byte
+
 func TestMain(m *testing.M) {
 	mode, ok := os.LookupEnv(modeEnv)
 	if !ok {
@@ -83,6 +85,7 @@ var programs = map[string]func(){
 	"deathless": func() { deathSignal(0); plugin.Serve(good{}) },
 	"deaf":      func() { os.Unsetenv(wire.EnvLifeline); plugin.Serve(good{}) },
 	"sleeper":   func() { time.Sleep(time.Minute) },
+	"glutton":   func() { plugin.Serve(call{plan: func() { glutted = make([]byte, 16<<30) }}) },
 	"prints": func() {
 		plugin.Serve(call{describe: func() {
 			fmt.Println("a print to stdout")

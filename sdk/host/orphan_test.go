@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,6 +164,54 @@ func TestBytesAreExecutedAsChecked(t *testing.T) {
 	if err == nil {
 		f.Close()
 		t.Error("the running bytes can be opened for writing")
+	}
+}
+
+// Where there is no sealed memory, and for a script, a private copy is checked
+// and executed: what is done to the file afterwards changes nothing.
+func TestCopyIsExecutedAsChecked(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "plugin.sh")
+	text := []byte("#!/bin/sh\necho \"this is $0\"\n")
+	if err := os.WriteFile(file, text, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(text)
+	c := Command{Name: "p", Path: file, SHA256: hex.EncodeToString(sum[:]), Timeouts: patient}
+	_, err := Start(context.Background(), c)
+	var d *diag.Diagnostic
+	if !errors.As(err, &d) || !strings.Contains(d.Detail, `its first line on stdout is "this is /`) || !strings.Contains(d.Detail, `/plugin.sh"`) {
+		t.Errorf("got %v", err)
+	}
+	c.SHA256 = strings.Repeat("0", 64)
+	if _, err = Start(context.Background(), c); !errors.As(err, &d) || d.Code != CodeChanged {
+		t.Errorf("got %v", err)
+	}
+
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := openExecutable(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	copied, _, err := asFile(f, hex.EncodeToString(h.Sum(nil)), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(copied); err != nil || st.Mode().Perm() != 0o500 {
+		t.Errorf("mode %v, %v", st.Mode(), err)
+	}
+	cmd := exec.Command(copied)
+	cmd.Env = []string{modeEnv + "=exit"}
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "no license") {
+		t.Errorf("the copy does not run: %v %s", err, out)
 	}
 }
 

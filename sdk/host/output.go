@@ -39,7 +39,8 @@ type output struct {
 	at      time.Time
 	skipped int // lines since the last that was passed on
 	kept    [][]byte
-	panicky bool // a panic's stack is being written
+	cause   []byte // the line that begins a panic's stack, when it is no longer kept
+	panicky bool   // a panic's stack is being written
 }
 
 func newOutput(log hclog.Logger) *output {
@@ -117,6 +118,9 @@ func (o *output) line(stream string, b []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.kept) == keptLines {
+		if panics(string(o.kept[0])) {
+			o.cause = o.kept[0]
+		}
 		o.kept = append(o.kept[:0], o.kept[1:]...)
 	}
 	o.kept = append(o.kept, bytes.Clone(b[:min(len(b), keptBytes)]))
@@ -142,14 +146,17 @@ func (o *output) relay(stream string, b []byte) {
 		return
 	}
 	s := wire.Clean(string(b))
-	if strings.HasPrefix(s, "panic: ") || strings.HasPrefix(s, "fatal error: ") {
-		o.panicky = true
-	}
+	o.panicky = o.panicky || panics(s)
 	level := hclog.Debug
 	if o.panicky {
 		level = hclog.Error
 	}
 	o.log.Log(level, s, "stream", stream)
+}
+
+// panics reports whether a line is how Go's runtime begins to end a program.
+func panics(line string) bool {
+	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
 }
 
 type entry struct {
@@ -191,12 +198,16 @@ func parseEntry(b []byte) (e entry, ok bool) {
 
 func oneLine(s string) string { return strings.ReplaceAll(wire.Clean(s), "\n", `\n`) }
 
-// last returns the last lines, fit for a terminal, oldest first. A line that
+// last returns the last lines, fit for a terminal, oldest first, and before
+// them why the program ended, if a stack has pushed that out. A line that
 // stands there many times over is told once.
 func (o *output) last() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var out []string
+	if o.cause != nil {
+		out = append(out, shown(o.cause), "…")
+	}
 	for i, n := 0, 0; i < len(o.kept); i += n {
 		for n = 1; i+n < len(o.kept) && bytes.Equal(o.kept[i], o.kept[i+n]); n++ {
 		}

@@ -1,25 +1,27 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// sealed copies the executable into memory that nobody can change any more,
-// and returns a path under which the new process finds it.
-func sealed(path, want, _ string) (exe string, free func(), err error) {
+// inMemory copies the executable into memory that nobody can change any more.
+// A kernel without such memory, or one that executes none (vm.memfd_noexec),
+// gives ErrUnsupported.
+func inMemory(f *os.File, want string) (exe string, free func(), err error) {
 	fd, err := unix.MemfdCreate("loraconv-plugin", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
 	if err == unix.EINVAL { // before Linux 6.3, when all of them were executable
 		fd, err = unix.MemfdCreate("loraconv-plugin", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("memfd_create: %w", err)
+		return "", nil, fmt.Errorf("memfd_create: %w: %w", err, errors.ErrUnsupported)
 	}
 	low := os.NewFile(uintptr(fd), "memfd")
 	defer low.Close()
-	if err := copyChecked(low, path, want); err != nil {
+	if err := copyChecked(low, f, want); err != nil {
 		return "", nil, err
 	}
 	if _, err := unix.FcntlInt(low.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL); err != nil {

@@ -149,7 +149,10 @@ func (s *starting) explain(c *child, err, cause error) func() *diag.Diagnostic {
 	}
 	const summary = "The plugin could not be started"
 	var timeout errTimeout
+	var changed errChanged
 	switch {
+	case errors.As(err, &changed):
+		return say(CodeChanged, "The plugin's executable is not the one that is pinned", "%v; it was not started", changed)
 	case c == nil:
 		return say(CodeStart, summary, "%v", err)
 	case c.flooded():
@@ -163,6 +166,9 @@ func (s *starting) explain(c *child, err, cause error) func() *diag.Diagnostic {
 	}
 	if line, ok := c.hello.seen(); ok && !handshakeLike(line) {
 		return say(CodeStart, "The plugin spoke out of turn", "its first line on stdout is %s, wanted the handshake of a plugin; a plugin prints nothing there", shortQuote(line))
+	}
+	if v, ok := c.hello.version(); ok && v != wire.Version {
+		return say(CodeVersion, "The plugin speaks another version of the protocol", "it speaks version %d, this loraconv speaks %d; install a release of the plugin that was built for this one, or the loraconv that it was built for", v, wire.Version)
 	}
 	if c.waitExit(time.Second); c.byItself() {
 		how, _ := c.ended()

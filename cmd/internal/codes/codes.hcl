@@ -301,6 +301,18 @@ group "Plugins and the worker" {
     why   = "It is not executable here, is of another protocol, or failed at once."
     next  = "Run it with LORACONV_LOG=debug to see what it says."
   }
+  code "plugin-changed" {
+    exit  = [6]
+    means = "A plugin's executable does not have the bytes that the lock file pins. It was not started."
+    why   = "Whoever can change it could change every weight; only bytes that somebody has reviewed run."
+    next  = "Find out why it changed. If the new bytes are meant, take its entry out of the lock file and run loraconv init."
+  }
+  code "plugin-protocol" {
+    exit  = [6]
+    means = "A plugin speaks a version of the plugin protocol that this loraconv does not speak."
+    why   = "Neither side could trust what it reads from the other."
+    next  = "Install a release of the plugin that was built for this loraconv, or the loraconv that it was built for."
+  }
   code "plugin-exit" {
     exit  = [6]
     means = "A plugin or the worker ended while it was at work."
