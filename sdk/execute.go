@@ -17,7 +17,7 @@ type ExecuteRequest struct {
 
 	AllowNonFinite []string `json:"allow_nonfinite,omitempty"` // globs over targets
 	FillMissing    bool     `json:"fill_missing,omitempty"`
-	Norms          bool     `json:"norms,omitempty"` // asks for TensorDone's norms
+	Measure        bool     `json:"measure,omitempty"` // asks for TensorDone.Measured, which takes time
 
 	// SlowMillis makes each tile take at least so long, or with SlowPhase
 	// "digest" the beginning of that phase. It is a hook of the tests that kill
@@ -66,14 +66,20 @@ type Progress struct {
 // TensorDone is what was measured while one tensor was computed and, after the
 // digest phase, its digest.
 type TensorDone struct {
-	Index     int    `json:"index"` // in Plan.Tensors
-	SHA256    string `json:"sha256,omitempty"`
-	NonFinite int64  `json:"nonfinite,omitempty"` // NaN and infinite values written
-	// DeltaNorm and BaseNorm are the Frobenius norms of what LoRA added and of
-	// the base, both before rounding; zero where nothing was merged, and
-	// without ExecuteRequest.Norms.
-	DeltaNorm float64 `json:"delta_norm,omitempty"`
-	BaseNorm  float64 `json:"base_norm,omitempty"`
+	Index     int       `json:"index"` // in Plan.Tensors
+	SHA256    string    `json:"sha256,omitempty"`
+	NonFinite int64     `json:"nonfinite,omitempty"` // NaN and infinite values written
+	Measured  *Measured `json:"measured,omitempty"`  // with ExecuteRequest.Measure
+}
+
+// Measured compares what was written of a tensor with the exact result: base,
+// LoRA and the row's steps in float64, before rounding. Values that are not
+// finite, and constants, are left out.
+type Measured struct {
+	Drift     float64 `json:"drift"`      // largest |written - exact|
+	BaseNorm  float64 `json:"base_norm"`  // Frobenius norm of what LoRA was added to; 0 where nothing was
+	DeltaNorm float64 `json:"delta_norm"` // Frobenius norm of what LoRA added
+	Retention float64 `json:"retention"`  // <written - base, delta> / <delta, delta>; 1 where delta is 0
 }
 
 // FileDone is a finished file's digest, read back from the file system.

@@ -31,8 +31,9 @@
 //
 // # What holds whatever the tiles, workers and memory
 //
-// The output's bytes, the faults that are found, and the norms in Stats: each
-// element is computed from its own inputs alone, and sums are exact (norm.go).
+// The output's bytes, the faults that are found, and the measures in Stats:
+// each element is computed from its own inputs alone, and sums are exact
+// (measure.go, exact.go).
 //
 // # What is not promised
 //

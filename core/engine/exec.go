@@ -13,19 +13,19 @@ import (
 
 // executor runs the groups of a program.
 type executor struct {
-	p       *program
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	workers int
-	budget  int64
-	arena   *arena
-	rooms   chan *worker // one for each worker: whoever holds one may compute
-	ops     *operands    // of the terms
-	tally   *tally
-	outputs bool // what is made is the job's output: it is measured and counted
-	norms   bool // Job.Norms
-	sink    func(target int, off int64, p []byte) error
-	tileFn  func(context.Context) error
+	p        *program
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	workers  int
+	budget   int64
+	arena    *arena
+	rooms    chan *worker // one for each worker: whoever holds one may compute
+	ops      *operands    // of the terms
+	tally    *tally
+	outputs  bool // what is made is the job's output: it is measured and counted
+	measures bool // Job.Measure
+	sink     func(target int, off int64, p []byte) error
+	tileFn   func(context.Context) error
 
 	progress *Progress
 	chunks   atomic.Int64

@@ -162,6 +162,8 @@ func judge(t *testing.T, err error, want []string) {
 func TestStats(t *testing.T) {
 	l := smallMerge(t, tensor.BFloat16, func(m map[string]*array) {
 		m["n"].missing = map[int]bool{1: true}
+		put(m["n"], 0, 1)
+		put(m["n"], 1, 1+1.0/512) // half way between two bfloat16 numbers
 		put(m["n"], 2, float32(math.NaN()))
 		for i := range 24 {
 			put(m["w"], i, float32(i))
@@ -176,7 +178,7 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	// ab: six ones, one two, six twos.
-	want := []TensorStats{{BaseNorm: math.Sqrt(23 * 24 * 47 / 6), DeltaNorm: math.Sqrt(6 + 4 + 24)}, {NonFinite: 1}}
+	want := []TensorStats{{BaseNorm: math.Sqrt(23 * 24 * 47 / 6), DeltaNorm: math.Sqrt(6 + 4 + 24), Retention: 1}, {NonFinite: 1, Drift: 1.0 / 512, Retention: 1}}
 	if d := cmp.Diff(want, s.Tensors); d != "" {
 		t.Error(d)
 	}

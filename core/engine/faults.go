@@ -83,11 +83,11 @@ const (
 // together, at its end, so that they are the same for any scheduling, and
 // everything that has to be allowed is named at once.
 type tally struct {
-	mu     sync.Mutex
-	allow  func(target string) bool
-	found  map[finding]*place
-	values []int64 // not finite, by target
-	norms  map[int]*norms
+	mu       sync.Mutex
+	allow    func(target string) bool
+	found    map[finding]*place
+	values   []int64    // not finite, by target
+	measures []measures // by target
 }
 
 type finding struct {
@@ -102,7 +102,7 @@ type place struct {
 }
 
 func newTally(targets int, allow func(string) bool) *tally {
-	return &tally{allow: allow, found: map[finding]*place{}, values: make([]int64, targets), norms: map[int]*norms{}}
+	return &tally{allow: allow, found: map[finding]*place{}, values: make([]int64, targets), measures: make([]measures, targets)}
 }
 
 func (t *tally) value(target int, b *base, k kind, at int) {
@@ -127,14 +127,12 @@ func (t *tally) constant(target int, n int64) {
 	t.values[target] += n
 }
 
-func (t *tally) norm(target int, n *norms) {
+// measured adds the sums of a tile to those of a target. It keeps m.
+func (t *tally) measured(target int, m *measures) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.norms[target] == nil {
-		t.norms[target] = new(norms)
-	}
-	m := *n
-	t.norms[target].merge(&m)
+	n := *m
+	t.measures[target].merge(&n)
 }
 
 // faults returns the findings that are not allowed. users gives the targets

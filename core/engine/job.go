@@ -21,8 +21,9 @@ type Job struct {
 	// AllowNonFinite says whether a target may hold NaN and infinite values; nil
 	// is never.
 	AllowNonFinite func(target string) bool
-	// Norms asks for TensorStats' norms, which take about a tenth of the time.
-	Norms bool
+	// Measure asks for TensorStats' drift, norms and retention. Each merge is
+	// then computed in float64 as well.
+	Measure bool
 	// FillMissing lets chunks that were never written read as their fill value.
 	FillMissing bool
 
@@ -80,11 +81,15 @@ type Stats struct {
 // depend on the tiles, on Workers or on Memory.
 type TensorStats struct {
 	NonFinite int64 // NaN and infinite values written
-	// DeltaNorm and BaseNorm are the Frobenius norms of what the terms added
-	// and of the base that they were added to, both in float32, before steps and
-	// rounding and without values that are not finite. Zero where nothing was
-	// merged, and without Job.Norms.
-	DeltaNorm, BaseNorm float64
+	// What follows is zero without Job.Measure. It is in the output's units and
+	// leaves out values that are not finite, and constants. The exact result is
+	// base plus terms plus steps in float64, of the operands as float32.
+	Drift     float64 // largest |written - exact result|
+	BaseNorm  float64 // Frobenius norm of the elements that terms were added to
+	DeltaNorm float64 // Frobenius norm of what the terms added
+	// Retention is <written - base, delta> / <delta, delta>: the part of what
+	// the terms added that is left after rounding. 1 where they added nothing.
+	Retention float64
 }
 
 // DefaultMemory is what a Job with Memory 0 may use.

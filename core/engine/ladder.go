@@ -253,7 +253,7 @@ func (l *ladder) candidates(g *group) []schedule {
 			s := base
 			s.axis, s.block = axis, b
 			if axis == len(r.lo)-1 {
-				s.block = (b + normBlock - 1) / normBlock * normBlock
+				s.block = (b + measureBlock - 1) / measureBlock * measureBlock
 			}
 			if s.block < extent {
 				out = append(out, s)
@@ -310,7 +310,7 @@ func (g *group) passAxes(axis, passes int) []int {
 func passExtent(r box, x int) int {
 	n := r.hi[x] - r.lo[x]
 	if x == len(r.lo)-1 {
-		n = (n + normBlock - 1) / normBlock
+		n = (n + measureBlock - 1) / measureBlock
 	}
 	return n
 }
@@ -323,7 +323,7 @@ func (s *schedule) restrict(b, region box, pass int) {
 	}
 	unit, n := 1, passExtent(region, x)
 	if x == len(region.lo)-1 {
-		unit = normBlock
+		unit = measureBlock
 	}
 	b.lo[x] = max(b.lo[x], region.lo[x]+pass*n/s.passes*unit)
 	b.hi[x] = min(b.hi[x], region.lo[x]+(pass+1)*n/s.passes*unit)
@@ -378,7 +378,7 @@ func eachSlab(b box, size, limit int, visit func(box) bool) {
 	}
 	block := max(1, limit/size)
 	if x == len(b.lo)-1 {
-		block = max(normBlock, block/normBlock*normBlock)
+		block = max(measureBlock, block/measureBlock*measureBlock)
 	}
 	s := b.clone()
 	for y := range x {

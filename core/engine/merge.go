@@ -13,6 +13,7 @@ type merger struct {
 	tile       []int // strides of the tile
 	dims       []leafDim
 	work       []float32
+	wide       []float64 // of addExact; else nil
 }
 
 // leafDim is size elements that lie leaf apart in the leaf and tile apart in
@@ -112,6 +113,10 @@ func (m *merger) loop(dims []leafDim, row, col leafDim, leafAt, tileAt int) {
 		o /= l.size
 	}
 	ldw := max(row.tile, col.size)
+	if m.wide != nil {
+		m.productExact(row, col, tileAt, rowsAt, colsAt, ldw)
+		return
+	}
 	kernel.Merge(m.w[tileAt:], ldw, m.rows[rowsAt:], t.k*(row.leaf/t.c), m.cols[colsAt:], t.c,
 		row.size, col.size, t.k, t.scale, m.work)
 }

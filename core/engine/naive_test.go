@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -19,6 +20,13 @@ type cell struct {
 	dtype tensor.DType
 	f     float32
 	arith bool
+	wide  wide
+}
+
+// wide is the element in float64, as far as it is measured.
+type wide struct {
+	base, delta      float64
+	merged, constant bool
 }
 
 func (c cell) float() float32 {
@@ -91,15 +99,23 @@ func (o oracle) eval(x plan.Expr) value {
 			if x.Add != 0 {
 				f = quiet(f + x.Add)
 			}
+			w := v.cells[i].wide
+			if x.Mul != 0 {
+				w.base, w.delta = w.base*float64(x.Mul), w.delta*float64(x.Mul)
+			}
+			if x.Div != 0 {
+				w.base, w.delta = w.base/float64(x.Div), w.delta/float64(x.Div)
+			}
+			w.base += float64(x.Add)
 			if x.Mul != 0 || x.Div != 0 || x.Add != 0 {
-				v.cells[i] = cell{f: f, arith: true}
+				v.cells[i] = cell{f: f, arith: true, wide: w}
 			}
 		}
 		return v
 	case *plan.Fill:
 		v := value{shape: x.Shape}
 		for range x.Shape.Elements() {
-			v.cells = append(v.cells, cell{f: x.Value, arith: true})
+			v.cells = append(v.cells, cell{f: x.Value, arith: true, wide: wide{constant: true}})
 		}
 		return v
 	}
@@ -156,7 +172,9 @@ func (o oracle) source(s *plan.Source) value {
 			}
 			i = i*n + p
 		}
-		v.cells = append(v.cells, cell{raw: a.data[i*a.dtype.Size():][:a.dtype.Size()], dtype: a.dtype})
+		c := cell{raw: a.data[i*a.dtype.Size():][:a.dtype.Size()], dtype: a.dtype}
+		c.wide = wide{base: widen(c.raw, c.dtype), constant: a.dtype.Kind() != tensor.KindFloat}
+		v.cells = append(v.cells, c)
 	})
 	return v
 }
@@ -213,14 +231,19 @@ func (o oracle) merge(base value, t *plan.Term) value {
 	contracted := class(e.A, plan.Contracted)
 	eachLabels(e.Out.Labels(), sizes, at, func() {
 		var acc float32
+		var acc64 float64
 		eachLabels(contracted, sizes, at, func() {
-			acc += float32(operand(a, e.A, sumA) * operand(b, e.B, sumB))
+			x, y := operand(a, e.A, sumA), operand(b, e.B, sumB)
+			acc += float32(x * y)
+			acc64 += float64(x) * float64(y)
 		})
 		i := 0
 		for x, p := range index(e.Out, base.shape, sizes, at) {
 			i = i*base.shape[x] + p
 		}
-		out.cells[i] = cell{f: quiet(base.cells[i].float() + float32(t.Scale*acc)), arith: true}
+		w := base.cells[i].wide
+		w.delta, w.merged = w.delta+float64(t.Scale)*acc64, true
+		out.cells[i] = cell{f: quiet(base.cells[i].float() + float32(t.Scale*acc)), arith: true, wide: w}
 	})
 	return out
 }
@@ -291,4 +314,37 @@ func (v value) bytes(d tensor.DType) []byte {
 		out = append(out, c.store(d)...)
 	}
 	return out
+}
+
+// widen is one stored float, as float64.
+func widen(raw []byte, d tensor.DType) float64 {
+	if d.Kind() != tensor.KindFloat {
+		return 0
+	}
+	var b [8]byte
+	must(tensor.Convert(b[:], tensor.Float64, raw, d))
+	return math.Float64frombits(binary.LittleEndian.Uint64(b[:]))
+}
+
+// measured is what the engine is to measure of v when it is written as d.
+func (v value) measured(d tensor.DType) TensorStats {
+	var s TensorStats
+	var base, delta, moved float64
+	for _, c := range v.cells {
+		written, exact := widen(c.store(d), d), c.wide.base+c.wide.delta
+		if c.wide.constant || math.IsNaN(written-exact) || math.IsInf(written-exact, 0) {
+			continue
+		}
+		s.Drift = math.Max(s.Drift, math.Abs(written-exact))
+		if c.wide.merged {
+			base += c.wide.base * c.wide.base
+			delta += c.wide.delta * c.wide.delta
+			moved += (written - c.wide.base) * c.wide.delta
+		}
+	}
+	s.BaseNorm, s.DeltaNorm, s.Retention = math.Sqrt(base), math.Sqrt(delta), 1
+	if delta > 0 {
+		s.Retention = moved / delta
+	}
+	return s
 }

@@ -59,8 +59,6 @@ type unit struct {
 	strides  []int // of the leaf, flat in C order, by axis of the base; 0 where it is indexed
 	terms    []*term
 	variants []*variant
-	whole    []int        // targets that take all of the unit
-	parts    map[int]bool // targets that take a part
 }
 
 // variant is what becomes of a unit's elements: steps, and a type to round to.
@@ -68,6 +66,8 @@ type variant struct {
 	steps  []plan.Step
 	dtype  tensor.DType
 	pieces []*piece
+	whole  []int        // targets that take all of the unit
+	parts  map[int]bool // targets that take a part
 }
 
 // fill is a box of constants in a target.
@@ -85,13 +85,19 @@ type compiler struct {
 	manifests plan.Manifests
 	byName    map[[2]string]*base
 	units     map[string]*unit
-	covered   map[*unit]map[int]int // elements by target
+	covered   map[*variant]covered
 	contract  func(t *plan.Term, leaf tensor.Shape) (*term, error)
 	uses      func(t *term, target int)
 }
 
+// covered is how many elements of a unit each target takes.
+type covered struct {
+	unit *unit
+	by   map[int]int
+}
+
 func newCompiler(sources map[string]store.Reader) *compiler {
-	c := &compiler{sources: sources, manifests: plan.Manifests{}, byName: map[[2]string]*base{}, units: map[string]*unit{}, covered: map[*unit]map[int]int{}}
+	c := &compiler{sources: sources, manifests: plan.Manifests{}, byName: map[[2]string]*base{}, units: map[string]*unit{}, covered: map[*variant]covered{}}
 	for name, r := range sources {
 		c.manifests[name] = r.Manifest()
 	}
@@ -151,10 +157,10 @@ func (c *compiler) leaf(index int, p *plan.Piece) error {
 	}
 	v := u.variant(p.Steps, dtype)
 	v.pieces = append(v.pieces, q)
-	if c.covered[u] == nil {
-		c.covered[u] = map[int]int{}
+	if c.covered[v].by == nil {
+		c.covered[v] = covered{u, map[int]int{}}
 	}
-	c.covered[u][index] += q.elements()
+	c.covered[v].by[index] += q.elements()
 	return nil
 }
 
@@ -224,7 +230,7 @@ func (c *compiler) unit(b *base, l *plan.Leaf) (*unit, error) {
 	if u := c.units[key]; u != nil {
 		return u, nil
 	}
-	u := &unit{box: newBox(len(b.shape)), strides: make([]int, len(b.shape)), parts: map[int]bool{}}
+	u := &unit{box: newBox(len(b.shape)), strides: make([]int, len(b.shape))}
 	copy(u.box.hi, b.shape)
 	for _, at := range l.Source.Index {
 		u.box.lo[at.Axis], u.box.hi[at.Axis] = at.Pos, at.Pos+1
@@ -266,15 +272,16 @@ func leafShape(stored tensor.Shape, s *plan.Source) tensor.Shape {
 
 // finish brings everything into an order that does not depend on maps.
 func (c *compiler) finish() *program {
-	for u, by := range c.covered {
-		for t, n := range by {
-			if n == u.box.elements() {
-				u.whole = append(u.whole, t)
+	for v, of := range c.covered {
+		v.parts = map[int]bool{}
+		for t, n := range of.by {
+			if n == of.unit.box.elements() {
+				v.whole = append(v.whole, t)
 			} else {
-				u.parts[t] = true
+				v.parts[t] = true
 			}
 		}
-		sort.Ints(u.whole)
+		sort.Ints(v.whole)
 	}
 	for _, b := range c.bases {
 		slices.SortStableFunc(b.units, func(a, b *unit) int { return slices.Compare(a.box.lo, b.box.lo) })

@@ -19,6 +19,9 @@ const (
 	reserve = 40 << 20
 	// perWorker is the room of one worker: four tiles and the kernel's scratch.
 	perWorker = 2 << 20
+	// perMeasure is what a worker needs beside that to measure: two tiles in
+	// float64.
+	perMeasure = 1<<20 + 64<<10
 )
 
 // Run executes the job. Its output is a function of the plan and the sources
@@ -119,6 +122,9 @@ func prepare(job *Job) (*work, error) {
 // schedule divides the memory and chooses the groups' schedules.
 func (w *work) schedule(memory int64, job *Job) error {
 	all := memory - reserve - int64(w.workers)*perWorker
+	if job.Measure {
+		all -= int64(w.workers) * perMeasure
+	}
 	if job.budget != 0 {
 		all = job.budget
 	}
@@ -195,7 +201,7 @@ func (w *work) missing(allowed bool) (int, error) {
 
 // executor makes the executor of a program.
 func (w *work) executor(ctx context.Context, job *Job, p *program) *executor {
-	e := &executor{p: p, workers: w.workers, budget: w.budget, arena: w.arena, ops: w.ops, tileFn: job.Tile, progress: job.Progress, norms: job.Norms}
+	e := &executor{p: p, workers: w.workers, budget: w.budget, arena: w.arena, ops: w.ops, tileFn: job.Tile, progress: job.Progress, measures: job.Measure}
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
 	if w.rooms == nil {
 		w.rooms = make(chan *worker, w.workers)
@@ -268,8 +274,8 @@ func (w *work) stream(ctx context.Context, job *Job, stats *Stats) (diag.List, e
 	stats.Chunks += int(e.chunks.Load())
 	for i := range stats.Tensors {
 		stats.Tensors[i].NonFinite = e.tally.values[i]
-		if n := e.tally.norms[i]; n != nil {
-			stats.Tensors[i].DeltaNorm, stats.Tensors[i].BaseNorm = n.delta.sqrt(), n.base.sqrt()
+		if job.Measure {
+			e.tally.measures[i].stats(&stats.Tensors[i])
 		}
 	}
 	return e.tally.faults(w.main, func(i int) []string { return []string{w.main.targets[i].name} }), nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ type lineup struct {
 }
 
 func (l *lineup) job(sink Sink) Job {
-	return Job{Plan: l.plan, Sources: map[string]store.Reader{"s": l.source}, Sink: sink, Workers: 2, Norms: true}
+	return Job{Plan: l.plan, Sources: map[string]store.Reader{"s": l.source}, Sink: sink, Workers: 2, Measure: true}
 }
 
 func (l *lineup) sizes() []int {
@@ -52,8 +53,11 @@ func newLineup(arrays map[string]*array) *lineup {
 func (l *lineup) check(t *testing.T) {
 	t.Helper()
 	var want [][]byte
+	var measured []TensorStats
 	for _, x := range l.plan.Tensors {
-		want = append(want, oracle{"s": l.source}.eval(x.Expr).bytes(x.DType))
+		v := oracle{"s": l.source}.eval(x.Expr)
+		want = append(want, v.bytes(x.DType))
+		measured = append(measured, v.measured(x.DType))
 	}
 	var first []TensorStats
 	for i, way := range ways {
@@ -80,11 +84,31 @@ func (l *lineup) check(t *testing.T) {
 		}
 		if first == nil {
 			first = stats.Tensors
+			near(t, l.plan, first, measured)
 		} else if d := cmp.Diff(first, stats.Tensors); d != "" {
 			t.Fatalf("%+v: stats differ: %s", way, d)
 		}
 		if n := l.source.open.Load(); n != 0 {
 			t.Fatalf("%+v: %d streams are open", way, n)
+		}
+	}
+}
+
+// near compares what was measured with the oracle's figures. Both are float64
+// sums, in another order.
+func near(t *testing.T, p *plan.Plan, got, want []TensorStats) {
+	t.Helper()
+	for i := range want {
+		for _, x := range []struct {
+			what      string
+			got, want float64
+		}{
+			{"drift", got[i].Drift, want[i].Drift}, {"base norm", got[i].BaseNorm, want[i].BaseNorm},
+			{"delta norm", got[i].DeltaNorm, want[i].DeltaNorm}, {"retention", got[i].Retention, want[i].Retention},
+		} {
+			if !(math.Abs(x.got-x.want) <= 1e-9*math.Abs(x.want)+1e-13) {
+				t.Errorf("%s = %s: %s %v, wanted %v", p.Tensors[i].Name, plan.String(p.Tensors[i].Expr), x.what, x.got, x.want)
+			}
 		}
 	}
 }
@@ -245,7 +269,7 @@ func TestHardShapes(t *testing.T) {
 		}
 		l.check(t)
 	})
-	t.Run("norms of many rows", func(t *testing.T) { // so many that a sum in another order shows
+	t.Run("measures of many rows", func(t *testing.T) { // so many that a sum in another order shows
 		l := newLineup(map[string]*array{
 			"w": arr(f32, tensor.Shape{60, 1000}, nil), "a": arr(f32, tensor.Shape{60, 2}, nil), "b": arr(f32, tensor.Shape{2, 1000}, nil),
 		})

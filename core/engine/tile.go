@@ -11,17 +11,17 @@ const (
 	tileColumns  = 512
 )
 
-// Tiles are cut between norm blocks.
-var _ [0]struct{} = [tileColumns % normBlock]struct{}{}
+// Tiles are cut between measuring blocks.
+var _ [0]struct{} = [tileColumns % measureBlock]struct{}{}
 
 // worker is the room that one goroutine computes in. Nothing is allocated while
 // a slab is computed.
 type worker struct {
-	w, before, v []float32
-	enc, raw     []byte
-	merger       merger
-	cut          cutter
-	norms        norms
+	w, v     []float32
+	exact    *exactTile // nil until something is measured
+	enc, raw []byte
+	merger   merger
+	cut      cutter
 
 	region, tile    box
 	slabStrides     []int
@@ -39,7 +39,7 @@ type worker struct {
 
 func newWorker() *worker {
 	k := &worker{
-		w: make([]float32, tileElements), before: make([]float32, tileElements), v: make([]float32, tileElements),
+		w: make([]float32, tileElements), v: make([]float32, tileElements),
 		enc: make([]byte, 8*tileElements), raw: make([]byte, 4*tileElements),
 		slabStrides: make([]int, maxRank), tileStrides: make([]int, maxRank), at: make([]int, maxRank),
 		region: newBox(maxRank), tile: newBox(maxRank),
@@ -121,7 +121,7 @@ func (e *executor) copyOut(k *worker, s *slab, v *instVariant, region box) {
 }
 
 // eachTile cuts region into tiles of at most tileElements. On the last axis it
-// cuts at multiples of normBlock, as windows, passes and slabs do; so a norm
+// cuts at multiples of measureBlock, as windows, passes and slabs do; so a measuring
 // block is never cut.
 func (k *worker) eachTile(region box, visit func(box) error) error {
 	rank := len(region.lo)
@@ -140,7 +140,7 @@ func (k *worker) eachTile(region box, visit func(box) error) error {
 	}
 	if last := rank - 1; quota > 1 {
 		n := region.hi[last] - region.lo[last]
-		extent[last] = max(extent[last], min(n, extent[last]*quota/normBlock*normBlock))
+		extent[last] = max(extent[last], min(n, extent[last]*quota/measureBlock*measureBlock))
 	}
 	t := box{k.tile.lo[:rank], k.tile.hi[:rank]}
 	copy(t.lo, region.lo)
@@ -180,16 +180,13 @@ func (e *executor) tile(k *worker, s *slab, in *inst, t box) {
 	}
 	if len(u.terms) > 0 {
 		decode()
-		measured := e.norms && len(u.whole)+len(u.parts) > 0 && e.outputs
-		if measured {
-			copy(k.before, w)
-		}
 		for i, term := range u.terms {
 			k.merger.add(term, w, k.operands[i][0], k.operands[i][1], t, u.strides, strides)
 		}
-		if measured {
-			e.measureTile(k, in, t, k.before[:n], w)
-		}
+	}
+	measured := e.measures && e.outputs
+	if measured {
+		e.measureTile(k, s, u, t, strides)
 	}
 	for i := range in.variants {
 		v := &in.variants[i]
@@ -209,6 +206,9 @@ func (e *executor) tile(k *worker, s *slab, in *inst, t box) {
 			fallthrough
 		default:
 			encode(enc, exact, v.dtype)
+		}
+		if measured {
+			e.measure(k, u, v, t, strides, enc)
 		}
 		k.moveAll(s, v, enc, t, strides, t)
 		if nan, inf := tensor.CountNonFinite(enc, v.dtype); nan+inf > 0 {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/loraconv/loraconv/core/store"
@@ -38,6 +40,12 @@ func (m *Manifest) check() error {
 		return errors.New("a count is negative")
 	}
 	texts := []string{m.Conversion, m.PlanDigest}
+	for _, j := range m.Judged {
+		if !isDigest(j.SHA256) {
+			return fmt.Errorf("%s: digest %q", j.Name, j.SHA256)
+		}
+		texts = append(texts, j.Name, j.Found)
+	}
 	for _, d := range a.Dropped {
 		texts = append(texts, d.From, d.Name, d.Reason)
 	}
@@ -70,6 +78,13 @@ func (t *Tensor) check(size int64) error {
 	}
 	if t.NonFinite < 0 || !isDigest(t.SHA256) {
 		return fmt.Errorf("%d non-finite values, digest %q", t.NonFinite, t.SHA256)
+	}
+	if m := t.Measured; m != nil {
+		for _, n := range []string{m.Drift, m.BaseNorm, m.DeltaNorm, m.Retention} {
+			if v, err := strconv.ParseFloat(n, 64); err != nil || math.IsNaN(v) || math.IsInf(v, 0) || n != strconv.FormatFloat(v, 'g', -1, 64) {
+				return fmt.Errorf("%q is no finite number as it is written here", n)
+			}
+		}
 	}
 	return checkTexts(append([]string{t.Name, t.Rule}, t.Sources...)...)
 }

@@ -27,9 +27,10 @@ type Manifest struct {
 	Conversion string     `json:"conversion"`
 	PlanDigest string     `json:"plan_sha256"`
 	Accounting Accounting `json:"accounting"`
-	Files      []File     `json:"files"`   // sorted by name; this manifest and the provenance are not among them
-	Tensors    []Tensor   `json:"tensors"` // sorted by name
-	Root       string     `json:"root"`    // SHA-256 over the sorted list of name NUL digest LF
+	Files      []File     `json:"files"`            // sorted by name; this manifest and the provenance are not among them
+	Tensors    []Tensor   `json:"tensors"`          // sorted by name
+	Judged     []Judged   `json:"judged,omitempty"` // checks and expectations, in the spec's order
+	Root       string     `json:"root"`             // SHA-256 over the sorted list of name NUL digest LF
 }
 
 // Accounting is where every parameter of the sources went. Read + Dropped is
@@ -69,6 +70,26 @@ type Tensor struct {
 	NonFinite int64        `json:"nonfinite"`
 	Rule      string       `json:"rule"`
 	Sources   []string     `json:"sources"`
+	Measured  *Measured    `json:"measured,omitempty"` // where a check or an expectation asked for it
+}
+
+// Measured compares a tensor with its exact result, which is base plus LoRA
+// plus steps in float64, before rounding. The numbers are float64, in the
+// shortest decimal form that gives them back.
+type Measured struct {
+	Drift     string `json:"drift"`      // largest |written - exact|
+	BaseNorm  string `json:"base_norm"`  // Frobenius norm of what LoRA was added to
+	DeltaNorm string `json:"delta_norm"` // Frobenius norm of what LoRA added
+	Retention string `json:"retention"`  // <written - base, delta> / <delta, delta>; 1 where delta is 0
+}
+
+// Judged is a check or an expectation that the output met, or did not meet
+// where the spec says on_breach = "warn".
+type Judged struct {
+	Name   string `json:"name"`   // such as check "drift"
+	SHA256 string `json:"sha256"` // over its arguments, without absolute paths and sensitive values
+	Met    bool   `json:"met"`
+	Found  string `json:"found,omitempty"` // what was measured, in words
 }
 
 // Encode sorts m, checks it, computes its root and writes it.

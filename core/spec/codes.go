@@ -43,6 +43,7 @@ const (
 	codeTooCostly     = "spec-too-costly"
 	codeTooMany       = "too-many-faults"
 	codeSchema        = "bad-schema"
+	codeCondition     = "invalid-condition"
 )
 
 var codeDocs = map[string]string{
@@ -80,6 +81,8 @@ var codeDocs = map[string]string{
 	codeTooDeep:       "A spec nests deeper, or chains longer, than loraconv reads.",
 	codeTooCostly:     "An expression needs more work or memory than loraconv gives a spec.",
 	codeTooMany:       "There are more faults than are shown.",
+	codeCondition:     "The condition of an expect block judges nothing, or is not known after the run.",
+	CodeExpect:        "The result of a run does not meet a condition of the spec. Nothing was published.",
 	codeSchema:        "A plugin described its arguments in a way that cannot be understood.",
 }
 

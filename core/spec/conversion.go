@@ -70,19 +70,27 @@ func (l *loader) conversion(b *hcl.Block, c *hcl.BodyContent, inst *instance) *C
 	conv.Compute = Compute{Memory: DefaultMemory}
 
 	var outputs, computes []*hcl.Block
-	rules := map[string]hcl.Range{}
+	names := map[string]hcl.Range{}
 	for _, n := range c.Blocks {
 		switch n.Type {
 		case "rule":
-			if l.once(rules, n.Labels[0], n.DefRange, header(n)) {
+			if l.once(names, header(n), n.DefRange, header(n)) {
 				conv.Rules = append(conv.Rules, l.rule(n, s))
 			}
 		case "compute":
 			computes = append(computes, n)
 		case "output":
 			outputs = append(outputs, n)
-		case "check", "expect":
-			l.faults.errorf(n.DefRange, codeNotYet, "Not supported yet", "%s blocks are not supported yet: this loraconv cannot judge them, so it does not convert. Remove the block, or use a later version.", n.Type)
+		case "check":
+			if k := l.check(n, s); k != nil {
+				conv.Checks = append(conv.Checks, k)
+			}
+		case "expect":
+			if l.once(names, header(n), n.DefRange, header(n)) {
+				if e := l.expect(n, s); e != nil {
+					conv.Expects = append(conv.Expects, e)
+				}
+			}
 		}
 	}
 	for i, n := range computes {

@@ -104,7 +104,7 @@ func (l *loader) evalFaults(diags hcl.Diagnostics) {
 			l.unknownFunction(d)
 			continue
 		}
-		if d.Summary == "Unsupported attribute" {
+		if d.Summary == "Unsupported attribute" || d.Summary == "Invalid index" {
 			d.Detail += nearAttribute(d)
 		}
 		l.faults.hcl(hcl.Diagnostics{d}, false)
@@ -132,8 +132,8 @@ func (l *loader) unknownFunction(d *hcl.Diagnostic) {
 	l.faults.errorf(*d.Subject, codeFunction, "Unknown function", "There is no function %q.%s", name, why)
 }
 
-// nearAttribute suggests an attribute of the object in which one was not
-// found.
+// nearAttribute suggests an attribute of the object, or a key of the map, in
+// which one was not found.
 func nearAttribute(d *hcl.Diagnostic) string {
 	e, ok := d.Expression.(*hclsyntax.ScopeTraversalExpr)
 	if !ok || d.EvalContext == nil || d.Subject == nil {
@@ -145,10 +145,16 @@ func nearAttribute(d *hcl.Diagnostic) string {
 			continue
 		}
 		v, diags := e.Traversal[:i].TraverseAbs(d.EvalContext)
-		if diags.HasErrors() || !v.Type().IsObjectType() {
+		v, marks := v.Unmark()
+		switch {
+		case diags.HasErrors() || len(marks) > 0:
 			return ""
+		case v.Type().IsObjectType():
+			return didYouMean(name, keys(v.Type().AttributeTypes()))
+		case v.Type().IsMapType() && v.IsKnown() && !v.IsNull():
+			return didYouMean(name, keys(v.AsValueMap()))
 		}
-		return didYouMean(name, keys(v.Type().AttributeTypes()))
+		return ""
 	}
 	return ""
 }

@@ -80,6 +80,8 @@ type Conversion struct {
 	Rules    []Rule
 	Compute  Compute
 	Output   *Output
+	Checks   []*Check
+	Expects  []*Expect
 
 	AllowNonFinite []string  // as written
 	NonFiniteGlobs glob.List // over target tensors, separator "."

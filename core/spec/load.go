@@ -65,14 +65,18 @@ type loader struct {
 // The File is never nil, so that the diagnostics can be rendered with it; when
 // they hold an error it is incomplete and good for nothing else.
 func Load(path string, o Options) (*File, diag.List) {
-	l := &loader{
-		opts: o, texts: map[string][]byte{}, exprs: map[hcl.Expression]*expr{}, broken: map[hclsyntax.Expression]bool{},
-		variables: map[string]*variable{}, locals: map[string]*cell{}, sources: map[string]*sourceBlock{},
-	}
+	l := newLoader(o)
 	f := &File{Path: path, l: l}
 	l.load(f)
 	f.Dir, f.Files = l.dir, l.files
 	return f, l.faults.take(l.files)
+}
+
+func newLoader(o Options) *loader {
+	return &loader{
+		opts: o, texts: map[string][]byte{}, exprs: map[hcl.Expression]*expr{}, broken: map[hclsyntax.Expression]bool{},
+		variables: map[string]*variable{}, locals: map[string]*cell{}, sources: map[string]*sourceBlock{},
+	}
 }
 
 func (l *loader) load(f *File) {

@@ -97,7 +97,7 @@ func (l *loader) show(v cty.Value) string {
 		return "null"
 	}
 	if !v.IsKnown() {
-		return "a value that is not known yet"
+		return typeName(v.Type())
 	}
 	switch v.Type() {
 	case cty.String:

@@ -478,6 +478,24 @@ group "Outputs" {
     why   = "The message has the system's own words."
     next  = "The next run with this output removes it, or remove it by hand."
   }
+  code "check-failed" {
+    exit  = [10]
+    means = "A check of the spec measured something beyond its bound."
+    why   = "Checks are judged before an output gets its name, so that what breaks a bound is never published. With on_breach = \"warn\" it is, with this as a warning."
+    next  = "The message has the numbers found and wanted. Mend what it names, such as the dtype of a tensor, or move the bound."
+  }
+  code "expect-failed" {
+    exit  = [10]
+    means = "The result of a run does not meet the condition of an expect block."
+    why   = "The spec asked for it, and its error_message says what is missing. Nothing was published."
+    next  = "See what the message says; the attributes of result are those that the condition may use."
+  }
+  code "reference-unreadable" {
+    exit  = [4]
+    means = "The known-good export that a check compares with is not there, or cannot be read."
+    why   = "A comparison with nothing would pass."
+    next  = "Name a directory that loraconv inspect can read, relative to the spec's directory."
+  }
   code "overflow" {
     exit  = [10]
     means = "A finite value became infinite when it was rounded to the output's element type."
@@ -570,6 +588,12 @@ group "The spec's text" {
     means = "A value is not one of the few that its argument takes."
     why   = "A misspelt choice must not become a default."
     next  = "Take the suggestion of the message, or one of those that it lists."
+  }
+  code "invalid-condition" {
+    exit  = [64, 10]
+    means = "The condition of an expect block judges nothing, or is not known after the run."
+    why   = "A condition that does not use result is the same before and after every run."
+    next  = "Use result in the condition. What depends on variables alone belongs into the validation block of a variable."
   }
   code "invalid-glob" {
     exit  = [64]

@@ -19,6 +19,9 @@ type Options struct {
 	// Values within atol + rtol*|b| are equal. With either, element types may
 	// differ as long as both are floats.
 	ATol, RTol float64
+	// Match says which parameters are compared; nil: all. The others are in
+	// neither list of what one side lacks.
+	Match func(name string) bool
 	// Progress is told how many bytes have been compared, of how many. It is
 	// called by one goroutine at a time. It may be nil.
 	Progress func(done, all int64)
@@ -156,6 +159,9 @@ func (c *comparison) match(ma, mb *manifest.Manifest, prefix string) []job {
 	var jobs []job
 	for i := range ma.Tensors {
 		a := &ma.Tensors[i]
+		if c.o.Match != nil && !c.o.Match(a.Name) {
+			continue
+		}
 		if b := mb.Lookup(a.Name); b != nil {
 			jobs = append(jobs, job{a: a, b: b, out: Tensor{DTypeA: a.DType, DTypeB: b.DType, ShapeA: orEmpty(a.Shape), ShapeB: orEmpty(b.Shape)}})
 		} else {
@@ -163,7 +169,7 @@ func (c *comparison) match(ma, mb *manifest.Manifest, prefix string) []job {
 		}
 	}
 	for i := range mb.Tensors {
-		if n := mb.Tensors[i].Name; ma.Lookup(n) == nil {
+		if n := mb.Tensors[i].Name; ma.Lookup(n) == nil && (c.o.Match == nil || c.o.Match(n)) {
 			c.report.OnlyInB = append(c.report.OnlyInB, prefix+n)
 		}
 	}

@@ -13,7 +13,7 @@ func (s *Session) Request(p *Prepared) *sdk.ExecuteRequest {
 	memory, workers := s.budget(p)
 	req := &sdk.ExecuteRequest{
 		Memory: memory - hostReserve, Workers: workers,
-		AllowNonFinite: p.AllowNonFinite, FillMissing: p.FillMissing,
+		AllowNonFinite: p.AllowNonFinite, FillMissing: p.FillMissing, Measure: p.measures(),
 	}
 	for _, o := range p.Sources {
 		req.Sources = append(req.Sources, sdk.ExecuteSource{Name: o.Name, Root: o.Root, Tree: o.Tree, Fingerprint: o.Fingerprint})

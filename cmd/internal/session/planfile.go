@@ -25,19 +25,23 @@ type PlanFile struct {
 
 // PlannedRun is one conversion of a plan file.
 type PlannedRun struct {
-	Name           string       `json:"name"`
-	Method         string       `json:"method,omitempty"`
-	Plugin         PluginID     `json:"plugin"`
-	Sources        []Opened     `json:"sources"`
-	Template       *TemplateDir `json:"template,omitempty"`
-	Output         string       `json:"output"`
-	Memory         int64        `json:"memory"`
-	Workers        int          `json:"workers,omitempty"`
-	AllowNonFinite []string     `json:"allow_nonfinite,omitempty"`
-	FillMissing    bool         `json:"fill_missing,omitempty"`
-	SpecDigest     string       `json:"spec_digest,omitempty"`
-	Digest         string       `json:"plan_digest"`
-	Plan           string       `json:"plan"` // canonical encoding
+	Name           string         `json:"name"`
+	Method         string         `json:"method,omitempty"`
+	DType          string         `json:"dtype,omitempty"`
+	Plugin         PluginID       `json:"plugin"`
+	Sources        []Opened       `json:"sources"`
+	Template       *TemplateDir   `json:"template,omitempty"`
+	Output         string         `json:"output"`
+	Memory         int64          `json:"memory"`
+	Workers        int            `json:"workers,omitempty"`
+	AllowNonFinite []string       `json:"allow_nonfinite,omitempty"`
+	FillMissing    bool           `json:"fill_missing,omitempty"`
+	SpecDigest     string         `json:"spec_digest,omitempty"`
+	Checks         []*spec.Check  `json:"checks,omitempty"`
+	Expects        []*spec.Expect `json:"expects,omitempty"`
+	Warnings       []string       `json:"warnings,omitempty"`
+	Digest         string         `json:"plan_digest"`
+	Plan           string         `json:"plan"` // canonical encoding
 }
 
 // WritePlanFile encodes prepared conversions.
@@ -49,7 +53,7 @@ func WritePlanFile(ps []*Prepared) ([]byte, error) {
 			return nil, err
 		}
 		f.Conversions = append(f.Conversions, PlannedRun{
-			Name: p.Name, Method: p.Method, Plugin: p.Plugin, Sources: p.Sources, Template: p.Template, Output: p.Output,
+			Name: p.Name, Method: p.Method, DType: p.DType, Checks: p.Checks, Expects: p.Expects, Warnings: p.Warnings, Plugin: p.Plugin, Sources: p.Sources, Template: p.Template, Output: p.Output,
 			Memory: p.Compute.Memory, Workers: p.Compute.Workers, AllowNonFinite: p.AllowNonFinite,
 			FillMissing: p.FillMissing, SpecDigest: p.SpecDigest, Digest: p.Digest, Plan: string(b),
 		})
@@ -130,6 +134,12 @@ func (s *Session) reopen(ctx context.Context, r *PlannedRun) (*Prepared, diag.Li
 		ds.Errorf(diag.Usage, "plan-file", "A plan file contradicts itself", "conversion %q: the plan's digest is %s, the file says %s", r.Name, digest, r.Digest)
 		return nil, ds
 	}
+	for _, c := range r.Checks {
+		if err := c.Valid(); err != nil {
+			ds.Errorf(diag.Usage, "plan-file", "A plan file holds a check that cannot be read", "conversion %q: %v", r.Name, err)
+			return nil, ds
+		}
+	}
 	if len(r.Sources) != len(p.Sources) {
 		ds.Errorf(diag.Usage, "plan-file", "A plan file contradicts itself", "conversion %q: %d sources in the plan, %d in the file", r.Name, len(p.Sources), len(r.Sources))
 		return nil, ds
@@ -166,7 +176,7 @@ func (s *Session) reopen(ctx context.Context, r *PlannedRun) (*Prepared, diag.Li
 		return nil, ds
 	}
 	return &Prepared{
-		Name: r.Name, Method: r.Method, Plugin: r.Plugin, Plan: p, Digest: r.Digest, Manifests: m, Sources: r.Sources, Template: r.Template, Output: r.Output,
+		Name: r.Name, Method: r.Method, DType: r.DType, Checks: r.Checks, Expects: r.Expects, Warnings: r.Warnings, Plugin: r.Plugin, Plan: p, Digest: r.Digest, Manifests: m, Sources: r.Sources, Template: r.Template, Output: r.Output,
 		Compute: spec.Compute{Memory: r.Memory, Workers: r.Workers}, AllowNonFinite: r.AllowNonFinite, FillMissing: r.FillMissing, SpecDigest: r.SpecDigest,
 	}, ds
 }

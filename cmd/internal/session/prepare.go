@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
+	"path/filepath"
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/plan"
@@ -153,12 +154,61 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 		b.ds.Add(diag.New(diag.Plugin, "plan-invalid", "The plugin returned a plan that cannot be written", "%v", err))
 		return nil
 	}
-	return &Prepared{
-		Name: b.c.Name, Plugin: b.plugin.id, Method: b.c.Method, Plan: p, Digest: digest, Manifests: m,
-		Sources: b.opened, Template: b.template, Output: b.c.Output.Path, Compute: b.c.Compute,
-		AllowNonFinite: b.c.AllowNonFinite, FillMissing: b.c.FillMissing,
-		SpecDigest: specDigest(b.s.File.Files),
+	method, dtype := effective(b.c, p)
+	output, checks, expects, err := b.absolute()
+	if err != nil {
+		b.ds.Add(diag.New(diag.Other, "failed", "The working directory cannot be found", "%v", err))
+		return nil
 	}
+	return &Prepared{
+		Name: b.c.Name, Plugin: b.plugin.id, Method: method, DType: dtype, Plan: p, Digest: digest, Manifests: m,
+		Sources: b.opened, Template: b.template, Output: output, Compute: b.c.Compute,
+		AllowNonFinite: b.c.AllowNonFinite, FillMissing: b.c.FillMissing,
+		SpecDigest: specDigest(b.s.File.Files), Checks: checks, Expects: expects,
+	}
+}
+
+// absolute makes paths independent of the working directory, so that a plan
+// file runs from anywhere.
+func (b *builder) absolute() (output string, checks []*spec.Check, expects []*spec.Expect, err error) {
+	if output, err = filepath.Abs(b.c.Output.Path); err != nil {
+		return "", nil, nil, err
+	}
+	for _, c := range b.c.Checks {
+		k := *c
+		if k.Path != "" {
+			if k.Path, err = filepath.Abs(k.Path); err != nil {
+				return "", nil, nil, err
+			}
+		}
+		checks = append(checks, &k)
+	}
+	for _, e := range b.c.Expects {
+		x := *e
+		if x.Dir, err = filepath.Abs(x.Dir); err != nil {
+			return "", nil, nil, err
+		}
+		expects = append(expects, &x)
+	}
+	return output, checks, expects, nil
+}
+
+// effective fills in what the spec leaves to its defaults.
+func effective(c *spec.Conversion, p *plan.Plan) (method, dtype string) {
+	method, dtype = c.Method, c.DType
+	if method == "" {
+		method = "base"
+		if countMerges(p) > 0 {
+			method = "merge"
+		}
+	}
+	if dtype == "" {
+		dtype = "source"
+		if method != "base" {
+			dtype = "float32"
+		}
+	}
+	return method, dtype
 }
 
 // specDigest is the SHA-256 over the files of a spec, in order, or "" when one

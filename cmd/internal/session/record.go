@@ -20,14 +20,15 @@ import (
 type record struct {
 	started  time.Time
 	manifest receipt.Manifest
-	digests  []string // of each tensor, in the plan's order
-	finite   []int64  // non-finite values written, in the plan's order
+	digests  []string        // of each tensor, in the plan's order
+	finite   []int64         // non-finite values written, in the plan's order
+	measured []*sdk.Measured // in the plan's order; nil where it was not asked for
 	files    map[string]bool
 }
 
 func newRecord(p *Prepared, started time.Time) *record {
 	return &record{
-		started: started, digests: make([]string, len(p.Plan.Tensors)), finite: make([]int64, len(p.Plan.Tensors)), files: map[string]bool{},
+		started: started, digests: make([]string, len(p.Plan.Tensors)), finite: make([]int64, len(p.Plan.Tensors)), measured: make([]*sdk.Measured, len(p.Plan.Tensors)), files: map[string]bool{},
 		manifest: receipt.Manifest{Conversion: p.Name, PlanDigest: p.Digest, Accounting: accounting(p)},
 	}
 }
@@ -41,6 +42,9 @@ func (r *record) tensor(t *sdk.TensorDone) error {
 		r.digests[t.Index] = t.SHA256
 	}
 	r.finite[t.Index] += t.NonFinite
+	if t.Measured != nil {
+		r.measured[t.Index] = t.Measured
+	}
 	return nil
 }
 
@@ -55,8 +59,11 @@ func (r *record) bytes(name string, data []byte) {
 }
 
 // complete reports a worker that ended without a digest of everything.
-func (r *record) complete() error {
+func (r *record) complete(measured bool) error {
 	for i, d := range r.digests {
+		if measured && r.measured[i] == nil {
+			return diag.New(diag.Plugin, "worker-lied", "The worker ended without measuring every tensor", "tensor %d of %d was not measured", i, len(r.digests))
+		}
 		if d == "" {
 			return diag.New(diag.Plugin, "worker-lied", "The worker ended without a digest of every tensor", "tensor %d of %d has none", i, len(r.digests))
 		}
@@ -108,7 +115,7 @@ func (r *record) encodeManifest(p *Prepared, w *weights) ([]byte, error) {
 		place := w.place[t.Name]
 		r.manifest.Tensors = append(r.manifest.Tensors, receipt.Tensor{
 			Name: t.Name, DType: t.DType, Shape: t.Shape, File: place.File, Offset: place.Offset, Bytes: w.bytes[t.Name],
-			SHA256: r.digests[i], NonFinite: r.finite[i], Rule: t.Rule, Sources: sourcesOf(t.Expr),
+			SHA256: r.digests[i], NonFinite: r.finite[i], Rule: t.Rule, Sources: sourcesOf(t.Expr), Measured: written(r.measured[i]),
 		})
 	}
 	return r.manifest.Encode()

@@ -108,6 +108,9 @@ func (r *run) refuse() error {
 		return outputFault(err, r.p.Output)
 	}
 	r.output = abs
+	if err := r.p.references(); err != nil {
+		return err
+	}
 	if r.p.FillMissing {
 		return nil
 	}
@@ -201,6 +204,9 @@ func (r *run) fill(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.judge(ctx); err != nil {
+		return err
+	}
 	return r.receipts()
 }
 
@@ -226,7 +232,7 @@ func (r *run) execute(ctx context.Context) error {
 	if err := proc.Execute(ctx, req, r.event); err != nil {
 		return err
 	}
-	return r.rec.complete()
+	return r.rec.complete(req.Measure)
 }
 
 func (r *run) event(e sdk.Event) error {

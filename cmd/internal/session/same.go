@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/receipt"
+	"github.com/loraconv/loraconv/core/spec"
 )
 
 // alreadyThere returns a result when the output exists, is complete, and is
@@ -24,7 +26,7 @@ func (r *run) alreadyThere(ctx context.Context) (*Result, error) {
 		return nil, nil
 	}
 	m, err := receipt.ReadManifest(r.output)
-	if err != nil || m.PlanDigest != r.p.Digest {
+	if err != nil || m.PlanDigest != r.p.Digest || !r.p.sameJudged(m.Judged) {
 		return nil, nil
 	}
 	for _, o := range r.p.Sources {
@@ -39,12 +41,25 @@ func (r *run) alreadyThere(ctx context.Context) (*Result, error) {
 			return nil, nil
 		}
 	}
+	for _, c := range r.p.Checks {
+		if c.Kind != spec.CheckReference {
+			continue
+		}
+		if newer, err := newerThan(c.Path, st.ModTime()); err != nil || newer {
+			return nil, nil
+		}
+	}
 	rep, err := receipt.Verify(ctx, r.output)
 	if err != nil {
 		return nil, err
 	}
 	if !rep.OK {
 		return nil, nil
+	}
+	for i, j := range m.Judged {
+		if !j.Met && i < len(r.p.Checks) {
+			r.breach(r.p.Checks[i], verdict{detail: "When the output was published: " + j.Found + "."}, new(diag.List))
+		}
 	}
 	res := &Result{Output: r.output, Files: rep.Files, Tensors: rep.Tensors, Bytes: rep.Bytes, Merged: countMerges(r.p.Plan), Unchanged: true}
 	if r.s.Observer != nil {

@@ -88,7 +88,8 @@ func (s *Session) Load(path string, allowUnset bool) ([]*spec.Conversion, diag.L
 type Prepared struct {
 	Name      string
 	Plugin    PluginID
-	Method    string
+	Method    string // effective: "merge", "base" or "adapter"
+	DType     string // effective
 	Plan      *plan.Plan
 	Digest    string // of the plan
 	Manifests plan.Manifests
@@ -100,6 +101,10 @@ type Prepared struct {
 	AllowNonFinite []string
 	FillMissing    bool
 	SpecDigest     string
+
+	Checks   []*spec.Check
+	Expects  []*spec.Expect
+	Warnings []string // codes of the warnings of planning
 }
 
 // PluginID says which plugin planned.
@@ -119,6 +124,9 @@ func (s *Session) Prepare(ctx context.Context, c *spec.Conversion) (*Prepared, d
 	b.ds.Sort()
 	if b.ds.HasErrors() {
 		return nil, b.ds
+	}
+	for _, d := range b.ds {
+		p.Warnings = append(p.Warnings, d.Code)
 	}
 	return p, b.ds
 }

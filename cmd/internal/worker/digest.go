@@ -35,7 +35,7 @@ func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats e
 		d := &digest{stage: s, order: order, twin: twinhash.New()}
 		d.done = func(i int, sum string) {
 			told[i] = true
-			x.tell(sdk.Event{Tensor: tensorDone(i, sum, &stats.Tensors[i])})
+			x.tell(sdk.Event{Tensor: x.tensorDone(i, sum, &stats.Tensors[i])})
 		}
 		sum, err := d.read(ctx, f)
 		if err != nil {
@@ -45,14 +45,18 @@ func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats e
 	}
 	for i := range p.Tensors {
 		if !told[i] {
-			x.tell(sdk.Event{Tensor: tensorDone(i, "", &stats.Tensors[i])})
+			x.tell(sdk.Event{Tensor: x.tensorDone(i, "", &stats.Tensors[i])})
 		}
 	}
 	return ctx.Err()
 }
 
-func tensorDone(i int, sum string, s *engine.TensorStats) *sdk.TensorDone {
-	return &sdk.TensorDone{Index: i, SHA256: sum, NonFinite: s.NonFinite, DeltaNorm: s.DeltaNorm, BaseNorm: s.BaseNorm}
+func (x *execution) tensorDone(i int, sum string, s *engine.TensorStats) *sdk.TensorDone {
+	out := &sdk.TensorDone{Index: i, SHA256: sum, NonFinite: s.NonFinite}
+	if x.request.Measure {
+		out.Measured = &sdk.Measured{Drift: s.Drift, BaseNorm: s.BaseNorm, DeltaNorm: s.DeltaNorm, Retention: s.Retention}
+	}
+	return out
 }
 
 // digest is one file that is read back.

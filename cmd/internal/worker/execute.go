@@ -92,7 +92,7 @@ func (x *execution) compute(ctx context.Context, p *plan.Plan, readers map[strin
 		Plan: p, Sources: readers, Sink: s, Memory: r.Memory, Workers: r.Workers,
 		AllowNonFinite: func(target string) bool { return allowed.Match(target) != nil },
 		FillMissing:    r.FillMissing,
-		Norms:          r.Norms,
+		Measure:        r.Measure,
 		Scratch:        s.scratch,
 		Progress:       &x.progress,
 		Phase:          x.phase,

@@ -81,8 +81,8 @@ func newScene(t *testing.T, change func(params map[string][]float32)) *scene {
 		t.Fatal(err)
 	}
 	s.request = &sdk.ExecuteRequest{
-		Norms: true,
-		Plan:  encoded, Sources: []sdk.ExecuteSource{{Name: "ft", Root: s.source, Tree: ".", Fingerprint: r.Manifest().Fingerprint}},
+		Measure: true,
+		Plan:    encoded, Sources: []sdk.ExecuteSource{{Name: "ft", Root: s.source, Tree: ".", Fingerprint: r.Manifest().Fingerprint}},
 		Stage: stage, Placements: []sdk.Placement{{File: "model.safetensors", Offset: 40}, {File: "model.safetensors", Offset: 16}},
 		Digests: []string{"model.safetensors"}, Memory: 128 << 20, Workers: 2,
 	}
@@ -147,8 +147,8 @@ func TestExecute(t *testing.T) {
 	}
 	// |0.5 * [1 0 -1; 2 0 -2]| = sqrt(2.5), |w| = sqrt(91)
 	if d := cmp.Diff([]sdk.TensorDone{
-		{Index: 1, SHA256: sum(weight), DeltaNorm: math.Sqrt(2.5), BaseNorm: math.Sqrt(91)},
-		{Index: 0, SHA256: sum(norm)},
+		{Index: 1, SHA256: sum(weight), Measured: &sdk.Measured{DeltaNorm: math.Sqrt(2.5), BaseNorm: math.Sqrt(91), Retention: 1}},
+		{Index: 0, SHA256: sum(norm), Measured: &sdk.Measured{Retention: 1}},
 	}, tensors); d != "" {
 		t.Errorf("tensors (-want +got): %s", d)
 	}

@@ -149,7 +149,7 @@ func (s *Events) tensor(t *sdk.TensorDone) error {
 	if s.times[t.Index]++; s.times[t.Index] > 2 {
 		return fmt.Errorf("tensor %d is reported for the third time", t.Index)
 	}
-	if t.NonFinite < 0 || t.DeltaNorm < 0 || t.BaseNorm < 0 {
+	if m := t.Measured; t.NonFinite < 0 || m != nil && (m.Drift < 0 || m.DeltaNorm < 0 || m.BaseNorm < 0) {
 		return fmt.Errorf("tensor %d: a measure is negative: %+v", t.Index, *t)
 	}
 	if t.SHA256 != "" && !digest(t.SHA256) {

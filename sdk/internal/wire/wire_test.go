@@ -185,7 +185,7 @@ func TestEvents(t *testing.T) {
 		in   []string
 		want string // error of the last one
 	}{
-		{"a whole stream", []string{`{"phase":{"name":"stream"}}`, `{"progress":{"read":1,"read_all":2,"written":1,"all":2}}`, `{"tensor":{"index":1,"delta_norm":0.5}}`, `{"tensor":{"index":1,"sha256":"` + sum + `"}}`,
+		{"a whole stream", []string{`{"phase":{"name":"stream"}}`, `{"progress":{"read":1,"read_all":2,"written":1,"all":2}}`, `{"tensor":{"index":1,"measured":{"drift":0,"base_norm":1,"delta_norm":0.5,"retention":0.9}}}`, `{"tensor":{"index":1,"sha256":"` + sum + `"}}`,
 			`{"file":{"file":"model.safetensors","bytes":9,"sha256":"` + sum + `"}}`, `{"done":{"peak_rss":1,"chunks":2,"missing":0}}`}, ""},
 		{"nothing set", []string{`{}`}, "0 fields are set"},
 		{"two set", []string{`{"done":{},"phase":{"name":"x"}}`}, "2 fields are set"},
@@ -194,7 +194,7 @@ func TestEvents(t *testing.T) {
 		{"negative", []string{`{"progress":{"read":-1}}`}, "progress goes from"},
 		{"third time", []string{`{"tensor":{"index":0}}`, `{"tensor":{"index":0}}`, `{"tensor":{"index":0}}`}, "third time"},
 		{"index", []string{`{"tensor":{"index":-1}}`}, "tensor -1 of 2"},
-		{"negative measure", []string{`{"tensor":{"index":0,"delta_norm":-1}}`}, "measure is negative"},
+		{"negative measure", []string{`{"tensor":{"index":0,"measured":{"delta_norm":-1}}}`}, "measure is negative"},
 		{"digest", []string{`{"tensor":{"index":0,"sha256":"` + strings.ToUpper(sum) + `"}}`}, "digest"},
 		{"file twice", []string{`{"file":{"file":"model.safetensors","bytes":9,"sha256":"` + sum + `"}}`, `{"file":{"file":"model.safetensors","bytes":9,"sha256":"` + sum + `"}}`}, "reported twice"},
 		{"after done", []string{`{"done":{}}`, `{"done":{}}`}, "after the last one"},

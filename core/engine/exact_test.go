@@ -49,38 +49,3 @@ func TestExactSumCarries(t *testing.T) {
 		t.Errorf("limb %#x after the carry, count %d", a.limbs[30], a.count)
 	}
 }
-
-func TestSquares(t *testing.T) {
-	rng := rand.New(rand.NewPCG(8, 9))
-	for n := range 70 {
-		before, after := make([]float32, n), make([]float32, n)
-		for i := range before {
-			before[i], after[i] = float32(rng.NormFloat64()), float32(math.Ldexp(rng.Float64(), rng.IntN(60)-30))
-		}
-		var got, want [16]float64
-		got[3] = 77 // of no account
-		squares(before, after, &got)
-		squaresPortable(before, after, &want)
-		if got != want {
-			t.Errorf("%d elements: %v, wanted %v", n, got, want)
-		}
-		var b, d float64
-		for i := range before {
-			x, y := float64(before[i]), float64(after[i]-before[i])
-			b, d = b+x*x, d+y*y
-		}
-		if math.Abs(fold(want[:8])-b) > 1e-12*b || math.Abs(fold(want[8:])-d) > 1e-12*d {
-			t.Errorf("%d elements: %v and %v, wanted %v and %v", n, fold(want[:8]), fold(want[8:]), b, d)
-		}
-	}
-}
-
-// TestNormsLeaveOut says what happens to values that are not finite.
-func TestNormsLeaveOut(t *testing.T) {
-	var n norms
-	inf := float32(math.Inf(1))
-	n.block([]float32{3, inf, 1, 2}, []float32{3, 1, inf, 6})
-	if b, d := n.base.sqrt(), n.delta.sqrt(); b != math.Sqrt(9+4) || d != 4 {
-		t.Errorf("base %v, delta %v", b, d)
-	}
-}

@@ -2,10 +2,17 @@ source "openpi" "finetune" {
   path = "ckpt"
 }
 
+variable "word" {
+  type      = string
+  default   = "hunter2"
+  sensitive = true
+}
+
 conversion "robot" {
   source = source.openpi.finetune
-  check "drift" {
-    max_abs = 1
+  expect "x" {
+    condition     = null
+    error_message = "no"
   }
   output "pytorch" {
     path = "out/robot"

@@ -1,0 +1,20 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+variable "word" {
+  type      = string
+  default   = "hunter2"
+  sensitive = true
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  check "drift" {
+    max_abs = 1
+    rtol    = 1
+  }
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

@@ -1,0 +1,17 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+variable "word" {
+  type      = string
+  default   = "hunter2"
+  sensitive = true
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  check "drift" {}
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

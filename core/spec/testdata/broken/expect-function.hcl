@@ -1,0 +1,20 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+variable "word" {
+  type      = string
+  default   = "hunter2"
+  sensitive = true
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  expect "x" {
+    condition     = lenght(result.files) > 0
+    error_message = "no"
+  }
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

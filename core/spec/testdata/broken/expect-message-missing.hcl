@@ -1,0 +1,19 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+variable "word" {
+  type      = string
+  default   = "hunter2"
+  sensitive = true
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  expect "x" {
+    condition = result.tensors > 0
+  }
+  output "pytorch" {
+    path = "out/robot"
+  }
+}

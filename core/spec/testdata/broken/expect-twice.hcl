@@ -1,0 +1,24 @@
+source "openpi" "finetune" {
+  path = "ckpt"
+}
+
+variable "word" {
+  type      = string
+  default   = "hunter2"
+  sensitive = true
+}
+
+conversion "robot" {
+  source = source.openpi.finetune
+  expect "x" {
+    condition     = result.tensors > 0
+    error_message = "no"
+  }
+  expect "x" {
+    condition     = result.tensors > 1
+    error_message = "no"
+  }
+  output "pytorch" {
+    path = "out/robot"
+  }
+}
