@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/loraconv/loraconv/core/store/orbax/internal/blosc"
+	"github.com/loraconv/loraconv/core/store/orbax/internal/zframe"
 )
 
 // readBlock is the unit in which stored bytes are read.
@@ -74,7 +75,7 @@ func (c codec) need(head []byte, stored int64, direct bool, size, maxWindow int6
 		if err != nil {
 			return 0, err
 		}
-		return zstdOverhead + int64(h.WindowSize), nil
+		return zstdOverhead + int64(zframe.Window(h)), nil
 	case codecBlosc:
 		if !direct {
 			return 2*MaxDecoded + smallBuffer, nil
@@ -156,7 +157,11 @@ func (s *stack) Close() error {
 func (s *stack) push(c codec, size, maxWindow int64) error {
 	src, ok := s.Reader.(*bufio.Reader)
 	if !ok {
-		src = bufio.NewReaderSize(s.Reader, smallBuffer)
+		room := smallBuffer
+		if c == codecZstd {
+			room = zframe.MinBuffer
+		}
+		src = bufio.NewReaderSize(s.Reader, room)
 	}
 	switch c {
 	case codecZstd:

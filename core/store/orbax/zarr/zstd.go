@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/loraconv/loraconv/core/store/orbax/internal/zframe"
 )
 
 // What a zstd stream holds beside its window: klauspost's decoder keeps the
@@ -39,18 +41,14 @@ type zstdFrame struct {
 	checksum bool // four bytes follow the last block
 }
 
-// newZstdFrame reads the frame's header. size is what the frame must decode to,
-// or -1.
-func newZstdFrame(src *bufio.Reader, size int64, maxWindow int64) (*zstdFrame, error) {
+// peekZstdHeader looks at a frame's header. size is what the frame must decode
+// to, or -1.
+func peekZstdHeader(src *bufio.Reader, size, maxWindow int64) (*zstd.Header, error) {
 	head, err := src.Peek(zstd.HeaderMaxSize)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	h, err := readZstdHeader(head, size, maxWindow)
-	if err != nil {
-		return nil, err
-	}
-	return &zstdFrame{src: src, window: h.WindowSize, left: h.HeaderSize, checksum: h.HasCheckSum}, nil
+	return readZstdHeader(head, size, maxWindow)
 }
 
 func readZstdHeader(head []byte, size, maxWindow int64) (*zstd.Header, error) {
@@ -68,8 +66,8 @@ func readZstdHeader(head []byte, size, maxWindow int64) (*zstd.Header, error) {
 		return nil, unsupported("zstd frame that needs dictionary %d", h.DictionaryID)
 	case h.HasFCS && size >= 0 && h.FrameContentSize != uint64(size):
 		return nil, corrupt("zstd frame of %d bytes, the chunk has %d", h.FrameContentSize, size)
-	case h.WindowSize > uint64(maxWindow):
-		return nil, unsupported("zstd frame with a window of %d bytes, the limit is %d: it needs a limit of %d", h.WindowSize, maxWindow, h.WindowSize)
+	case zframe.Window(&h) > uint64(maxWindow):
+		return nil, unsupported("zstd frame with a window of %d bytes, the limit is %d: it needs a limit of %d", zframe.Window(&h), maxWindow, zframe.Window(&h))
 	}
 	return &h, nil
 }
@@ -126,24 +124,28 @@ func (f *zstdFrame) advance() error {
 	return nil
 }
 
-type zstdReader struct {
-	frame   *zstdFrame
-	decoder *zstd.Decoder
-}
-
 // openZstd decodes one frame, which must decode to size bytes unless that
 // is -1.
 func openZstd(src *bufio.Reader, size, maxWindow int64) (io.ReadCloser, error) {
-	frame, err := newZstdFrame(src, size, maxWindow)
+	h, err := peekZstdHeader(src, size, maxWindow)
 	if err != nil {
 		return nil, err
 	}
+	if zframe.Suits(src, h) {
+		return openLiteral(src, h)
+	}
+	frame := &zstdFrame{src: src, window: zframe.Window(h), left: h.HeaderSize, checksum: h.HasCheckSum}
 	d := zstdDecoders.Get().(*zstd.Decoder)
 	if err := d.Reset(frame); err != nil {
 		d.Close()
 		return nil, err
 	}
 	return &zstdReader{frame, d}, nil
+}
+
+type zstdReader struct {
+	frame   *zstdFrame
+	decoder *zstd.Decoder
 }
 
 func (z *zstdReader) Read(p []byte) (int, error) {
@@ -163,5 +165,31 @@ func (z *zstdReader) Close() error {
 		return nil
 	}
 	zstdDecoders.Put(d)
+	return nil
+}
+
+var literalReaders = sync.Pool{New: func() any { return new(zframe.Reader) }}
+
+// literalReader decodes a frame that package zframe is for.
+type literalReader struct{ r *zframe.Reader }
+
+func openLiteral(src *bufio.Reader, h *zstd.Header) (io.ReadCloser, error) {
+	r := literalReaders.Get().(*zframe.Reader)
+	return &literalReader{r}, r.Reset(src, h)
+}
+
+func (l *literalReader) Read(p []byte) (int, error) {
+	if l.r == nil {
+		return 0, io.ErrClosedPipe
+	}
+	return l.r.Read(p)
+}
+
+func (l *literalReader) Close() error {
+	if l.r != nil {
+		l.r.Release()
+		literalReaders.Put(l.r)
+		l.r = nil
+	}
 	return nil
 }
