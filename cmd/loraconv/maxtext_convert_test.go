@@ -134,7 +134,7 @@ conversion "model" {
 	}{
 		{"no template", spec(model, "", adapters, ""), 64, `template = "none"`},
 		{"no model", spec("", "", adapters, none), 64, `say model = "llama3.1-8b"`},
-		{"model without a table", spec("  model = \"gemma4-31b\"\n", "", adapters, none), 64, "local layers are stacked twice"},
+		{"model without a table", spec("  model = \"llama4-17b-16e\"\n", "", adapters, none), 64, "has no table for Llama 4"},
 		{"no adapters", spec(model, "", "  method = \"merge\"\n", none), 64, "was adapters forgotten"},
 		{"alpha contradicts", spec(model, "  lora {\n    alpha = 7\n  }\n", adapters, none), 64, "lora_alpha 6"},
 		{"rank contradicts", spec(model, "  lora {\n    rank = 8\n  }\n", adapters, none), 64, "has rank 4"},

@@ -8,7 +8,7 @@ type Table struct {
 	// Runtime is the element type in which the target's runtime keeps a tensor
 	// whose row says nothing else (the "mixed" layout).
 	Runtime  string
-	Letters  map[string]string // letter -> what it counts, for people
+	Letters  map[string]string // letter -> what it counts, or definition -> what it is, for people
 	Captures []Capture
 	Blocks   []Block
 	Defines  []Define

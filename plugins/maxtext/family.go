@@ -34,8 +34,10 @@ var families = []family{
 	{"qwen3_vl_moe", []string{"qwen3-vl-30b-a3b"}, []string{"qwen3_vl_moe"}, nil},
 	{"qwen3_omni", []string{"qwen3-omni-"}, []string{"qwen3_omni_moe"}, nil},
 	{"qwen3_next", []string{"qwen3-next-"}, []string{"qwen3_next"}, nil},
+	{"qwen3_5", []string{"qwen3.5-"}, []string{"qwen3_5_moe", "qwen3_5_moe_text"}, []string{"model.language_model", "model"}},
 	{"gemma2", []string{"gemma2-"}, []string{"gemma2"}, nil},
 	{"gemma3", []string{"gemma3-"}, []string{"gemma3", "gemma3_text"}, []string{"model.language_model", "language_model.model", "model"}},
+	{"gemma4", []string{"gemma4-"}, []string{"gemma4", "gemma4_text"}, []string{"model.language_model", "model"}},
 	{"gpt_oss", []string{"gpt-oss-"}, []string{"gpt_oss"}, nil},
 	{"deepseek2", []string{"deepseek2-"}, []string{"deepseek_v2"}, nil},
 	{"deepseek3", []string{"deepseek3-"}, []string{"deepseek_v3"}, nil},
@@ -45,10 +47,8 @@ var families = []family{
 
 // refused says why a family has no table, by prefix of the model's name.
 var refused = map[string]string{
-	"qwen3.5-":     "its table, whose linear attention is split per key head, is not written yet",
 	"qwen3-custom": "it is no published model, so no target is known",
 	"gemma-":       "MaxText's exporter has no table for Gemma 1",
-	"gemma4-":      "its table, whose local layers are stacked twice, is not written yet",
 	"deepseek4":    "its table is not written yet",
 	"llama4-":      "MaxText's exporter has no table for Llama 4",
 	"gpt3-":        "MaxText's exporter has no table for GPT-3",

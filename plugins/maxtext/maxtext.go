@@ -64,7 +64,8 @@ type conversion struct {
 	adapters map[string]adapter // by source; those with LoRA, where it is merged
 	axis     int
 	shard    int64
-	alone    bool // the source is an adapter, and its base is not there
+	hidden   []plan.Fact // what neither names nor shapes tell
+	alone    bool        // the source is an adapter, and its base is not there
 }
 
 func (c *conversion) template() *sdk.Template { return c.req.Output.Template }
@@ -220,22 +221,13 @@ func (c *conversion) expand(table *rule.Table) (*sdk.PlanResponse, error) {
 	if c.resp.Diagnostics.HasErrors() {
 		return c.resp, nil
 	}
-	facts := map[string]cty.Value{
-		rules.FactStackAxis: cty.NumberIntVal(int64(c.axis)),
-		"vocabulary":        cty.NumberIntVal(int64(vocabulary)),
-		"language_model":    cty.StringVal(c.spelling()),
-		"tied_head":         cty.BoolVal(c.wantsTiedHead()),
-		"fused_experts":     cty.BoolVal(c.wantsFusedExperts()),
+	h := c.settleHidden(table, vocabulary)
+	if c.resp.Diagnostics.HasErrors() {
+		return c.resp, nil
 	}
-	if q, ok := c.req.Sources[0].Args["query_scale"].(float64); ok {
-		if c.family.name != "gemma2" || q <= 0 {
-			c.fail(diag.Usage, "spec-contradicts", "No query scale", c.source(&c.req.Sources[0], "query_scale"), "query_scale = %v: only Gemma 2 has a choice, of a positive number", q)
-			return c.resp, nil
-		}
-		facts["query_scale"] = cty.NumberFloatVal(q)
-	}
+	c.hidden = h.print
 	in := rules.Input{
-		Table: table, Method: c.method, DType: c.dtype(), Targets: c.req.Rules, Facts: facts,
+		Table: table, Method: c.method, DType: c.dtype(), Targets: c.req.Rules, Facts: h.values, Unknown: h.unknown,
 		PerSource: func(name string) map[string]cty.Value {
 			return map[string]cty.Value{"alpha": cty.NumberFloatVal(c.adapters[name].alpha)}
 		},
@@ -345,6 +337,7 @@ func (c *conversion) facts(vocabulary int, vocabularyFrom string) []plan.Fact {
 	if vocabularyFrom != "" {
 		out = append(out, plan.Fact{Name: "target vocabulary", Value: fmt.Sprint(vocabulary), From: vocabularyFrom})
 	}
+	out = append(out, c.hidden...)
 	for i := range c.req.Sources {
 		s, l := &c.req.Sources[i], c.layouts[i]
 		root := l.root

@@ -8,6 +8,8 @@ var sourceSchema = sdk.Schema{
 		{Name: "kind", Type: "string", Enum: []string{"base", "lora", "both"}, Doc: "What the checkpoint must hold; an error if it does not."},
 		{Name: "scan_layers", Type: "bool", Doc: "Whether layers are stacked. The names say it; an error if they say otherwise."},
 		{Name: "param_scan_axis", Type: "number", Doc: "The axis along which layers are stacked; 1 unless the shapes say 0."},
+		{Name: "embedding_scale", Type: "number", Doc: "Gemma alone: what the importer multiplied the embedding by, which is divided out again; the importer's square root of the width unless said."},
+		{Name: "norm_offset", Type: "number", Doc: "Gemma 4 alone: what is to be taken off every norm again; 0, as the importer adds nothing, unless said."},
 		{Name: "query_scale", Type: "number", Doc: "Gemma 2 alone: what the query is multiplied by; the square root of the head dimension unless said."},
 	},
 	Blocks: []sdk.Block{{

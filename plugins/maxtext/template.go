@@ -70,6 +70,10 @@ var dimensions = map[string][]string{
 	"experts":   {"num_experts", "num_local_experts", "n_routed_experts"},
 	"kv rank":   {"kv_lora_rank"},
 	"moe width": {"moe_intermediate_size"},
+
+	"shared mlp dim": {"shared_expert_intermediate_size"},
+	"value heads":    {"linear_num_value_heads"},
+	"value head dim": {"v_head_dim", "linear_value_head_dim"},
 }
 
 // checkConfig compares the sizes that the shapes settled with config.json.
@@ -85,7 +89,7 @@ func (c *conversion) checkConfig(res *rules.Result) {
 	}
 	for what, keys := range dimensions {
 		have, ok := sizes[what]
-		if what == "mlp dim" && sizes["experts"] > 0 && !strings.HasPrefix(c.family.name, "deepseek") {
+		if _, apart := sizes["moe width"]; what == "mlp dim" && sizes["experts"] > 0 && !apart && !strings.HasPrefix(c.family.name, "deepseek") {
 			if _, _, moe := c.configNumber("moe_intermediate_size"); moe {
 				keys = []string{"moe_intermediate_size"}
 			}
@@ -124,6 +128,7 @@ func (c *conversion) checkTemplate(res *rules.Result) {
 		return
 	}
 	c.checkConfig(res)
+	c.checkLayerTypes(res.Tensors)
 	if len(tp.Names) == 0 {
 		return
 	}

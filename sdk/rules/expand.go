@@ -135,6 +135,7 @@ type expansion struct {
 
 	stacks     map[string]int // length of stack axes; nil until the bases are known
 	blockFacts []blockFact
+	choices    []plan.Fact
 	gaps       map[string]bool       // blocks of which a number is left out
 	uncounted  map[string]bool       // blocks whose count was asked for and is not known
 	suggested  int                   // names that were compared with all others

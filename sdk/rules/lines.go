@@ -394,6 +394,9 @@ func (x *expansion) affine(in *instance, sizes map[string]int, e plan.Expr) (pla
 			return nil, err
 		}
 		*f.dst = float32(v)
+		for _, n := range f.e.Variables() {
+			x.choice(in, n, vars[n])
+		}
 	}
 	if a.Mul == 1 {
 		a.Mul = 0

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/loraconv/loraconv/core/glob"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/tensor"
@@ -112,6 +114,7 @@ func (x *expansion) facts() {
 		x.res.Facts = append(x.res.Facts, plan.Fact{Name: what, Value: fmt.Sprint(x.votes.size[key]), From: from(by)})
 	}
 	x.ownFacts(own)
+	x.res.Facts = append(x.res.Facts, x.choices...)
 	for _, b := range x.blockFacts {
 		x.res.Facts = append(x.res.Facts, plan.Fact{Name: b.name, Value: fmt.Sprint(b.n), From: b.where})
 	}
@@ -127,6 +130,28 @@ func (x *expansion) facts() {
 				x.res.Facts = append(x.res.Facts, plan.Fact{Name: "LoRA on " + in.bases[bi].rel, Value: value, From: p.a.t.Name})
 			}
 		}
+	}
+}
+
+// choice states a definition or a fact that a factor was computed with, if the
+// table has a description of it.
+func (x *expansion) choice(in *instance, name string, v cty.Value) {
+	what, given := x.Table.Letters[name], "as given"
+	if _, ok := x.Facts[name]; !ok {
+		given = ""
+		for _, d := range x.Table.Defines {
+			if d.Name == name {
+				given = d.Value.String()
+			}
+		}
+	}
+	if what == "" || given == "" || v.Type() != cty.Number {
+		return
+	}
+	f, _ := v.AsBigFloat().Float64()
+	fact := plan.Fact{Name: what, Value: fmt.Sprint(f), From: given}
+	if !slices.Contains(x.choices, fact) {
+		x.choices = append(x.choices, fact)
 	}
 }
 

@@ -186,8 +186,8 @@ group "What the spec says" {
   }
   code "size-unknown" {
     exit  = [64]
-    means = "An adapter was named without its base, and its factors are flat over heads or cover some layers only: a size that the names and the order of rows depend on is not known."
-    why   = "A guess would order the rows of B wrongly, and nothing in the file would show it."
+    means = "A size that the names and the order of rows depend on is not known: an adapter was named without its base, and its factors are flat over heads or cover some layers only; or it is how many key heads linear attention has, which no shape tells."
+    why   = "A guess would order rows wrongly, and nothing in the file would show it."
     next  = "Name a template, a model, or the base as source."
   }
   code "own-adapter" {

@@ -11,6 +11,9 @@ letters = {
   h = "head dim"
   f = "mlp dim"
   v = "vocabulary"
+
+  embedding_scale = "embedding scale"
+  query_scale     = "query scale"
 }
 
 # qwix LoraProvider: the forward adds (x A B) * alpha / rank; neither factor holds the scale.
@@ -39,12 +42,17 @@ define "query_scale" {
   value = sqrt(h)
 }
 
+# The importer multiplied the embedding by the root of the width, in float32.
+define "embedding_scale" {
+  value = sqrt(d)
+}
+
 rule "embedding" {
   source = "token_embedder/embedding"
   axes   = "(v + pad) d"
   size   = { v = vocabulary }
   drop   = { pad = "padding of the vocabulary" }
-  div    = sqrt(d)
+  div    = embedding_scale
   to     = "v d"
   target = "model.embed_tokens.weight"
 }

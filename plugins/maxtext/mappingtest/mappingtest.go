@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,31 +32,73 @@ type dims map[string]int
 type model struct {
 	dims
 	without string
+	// cycle says that every so many layers are global, with sizes GK and GD; wide
+	// from which layer on the MLP is WM wide.
+	cycle, wide int
+	unstacked   bool // there is no table for stacked layers
 }
+
+// at is the sizes of a parameter's layer.
+func (md model) at(leaf string) dims {
+	l := -1
+	if m := unstackedLayer.FindStringSubmatch(leaf); m != nil {
+		l, _ = strconv.Atoi(m[1])
+	}
+	out := maps.Clone(md.dims)
+	if strings.Contains(leaf, "/global_layer/") || md.cycle > 0 && l%md.cycle == md.cycle-1 {
+		out["D"], out["K"] = md.dims["GD"], md.dims["GK"]
+	}
+	if md.wide > 0 && l >= md.wide {
+		out["M"] = md.dims["WM"]
+	}
+	return out
+}
+
+var unstackedLayer = regexp.MustCompile(`^decoder/layers_([0-9]+)/`)
 
 // The sizes are those of the models' config.json; V is padded where MaxText
 // pads it.
 var models = map[string]model{
-	"llama3.1-8b":        {dims{"E": 4096, "H": 32, "K": 8, "D": 128, "M": 14336, "V": 128256}, ""},
-	"mixtral-8x7b":       {dims{"E": 4096, "H": 32, "K": 8, "D": 128, "X": 8, "F": 14336, "V": 32000}, ""},
-	"qwen2.5-7b":         {dims{"E": 3584, "H": 28, "K": 4, "D": 128, "M": 18944, "V": 152064}, "_norm-scale$"},
-	"qwen3-0.6b":         {dims{"E": 1024, "H": 16, "K": 8, "D": 128, "M": 3072, "V": 151936}, "-bias$|logits_dense"},
-	"qwen3-30b-a3b":      {dims{"E": 2048, "H": 32, "K": 4, "D": 128, "X": 128, "F": 768, "V": 151936}, "-bias$"},
-	"qwen3-next-80b-a3b": {dims{"E": 2048, "H": 16, "K": 2, "D": 256, "QD": 512, "X": 512, "F": 512, "S": 512, "Z": 12288, "BA": 64, "C": 8192, "VH": 32, "VD": 128, "VW": 4096, "V": 151936}, ""},
-	"gemma2-2b":          {dims{"E": 2304, "H": 8, "K": 4, "D": 256, "M": 9216, "V": 256128}, ""},
-	"gemma3-4b":          {dims{"E": 2560, "H": 8, "K": 4, "D": 256, "M": 10240, "V": 262144}, ""},
-	"gpt-oss-20b":        {dims{"E": 2880, "H": 64, "K": 8, "D": 64, "X": 32, "F": 2880, "V": 201088}, ""},
-	"deepseek2-16b":      {dims{"E": 2048, "H": 16, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 10944, "X": 64, "F": 1408, "S": 2816, "V": 102400}, "-wq_[ab]-|-q_norm-|indexer|gate-bias"},
-	"deepseek3-671b":     {dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280}, "-query-kernel|indexer"},
-	"deepseek3.2-671b":   {dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280, "IN": 64, "IH": 128}, "-query-kernel"},
-	"qwen3-vl-2b":        {dims{"E": 2048, "H": 16, "K": 8, "D": 128, "M": 6144, "V": 151936, "ve": 1024, "vn": 16, "vh": 64, "vf": 4096, "vp": 2304, "vm": 4096}, "^params-decoder.*-bias$|logits_dense"},
-	"qwen3-vl-30b-a3b":   {dims{"E": 2048, "H": 32, "K": 4, "D": 128, "X": 128, "F": 768, "V": 151936, "ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 2304, "vm": 4608}, "^params-decoder.*-bias$"},
-	"qwen3-omni-30b-a3b": {dims{"E": 2048, "H": 32, "K": 4, "D": 128, "X": 128, "F": 768, "V": 152064, "ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 2304, "vm": 4608, "ac": 480, "aw": 7680, "ae": 1280, "an": 20, "ah": 64, "af": 5120}, "^params-decoder.*-bias$"},
-	"olmo3-7b":           {dims{"E": 4096, "H": 32, "K": 32, "D": 128, "QN": 4096, "KN": 4096, "M": 11008, "V": 100352}, ""},
+	"llama3.1-8b":        {dims: dims{"E": 4096, "H": 32, "K": 8, "D": 128, "M": 14336, "V": 128256}},
+	"mixtral-8x7b":       {dims: dims{"E": 4096, "H": 32, "K": 8, "D": 128, "X": 8, "F": 14336, "V": 32000}},
+	"qwen2.5-7b":         {dims: dims{"E": 3584, "H": 28, "K": 4, "D": 128, "M": 18944, "V": 152064}, without: "_norm-scale$"},
+	"qwen3-0.6b":         {dims: dims{"E": 1024, "H": 16, "K": 8, "D": 128, "M": 3072, "V": 151936}, without: "-bias$|logits_dense"},
+	"qwen3-30b-a3b":      {dims: dims{"E": 2048, "H": 32, "K": 4, "D": 128, "X": 128, "F": 768, "V": 151936}, without: "-bias$"},
+	"qwen3-next-80b-a3b": {dims: dims{"E": 2048, "H": 16, "K": 2, "D": 256, "QD": 512, "X": 512, "F": 512, "S": 512, "Z": 12288, "BA": 64, "C": 8192, "VH": 32, "VD": 128, "VW": 4096, "V": 151936}},
+	"gemma2-2b":          {dims: dims{"E": 2304, "H": 8, "K": 4, "D": 256, "M": 9216, "V": 256128}},
+	"qwen3.5-35b-a3b": {dims: dims{
+		"E": 2048, "H": 16, "K": 2, "D": 256, "QD": 512, "X": 256, "F": 512, "S": 512, "Z": 12288, "BA": 64, "C": 8192, "VH": 32, "VD": 128, "VW": 4096, "V": 248320,
+		"ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 2304, "vm": 4608,
+	}},
+	"gemma3-4b": {dims: dims{
+		"E": 2560, "H": 8, "K": 4, "D": 256, "M": 10240, "V": 262144,
+		"ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 4096,
+	}},
+	"gemma4-26b": {dims: dims{
+		"E": 2816, "H": 16, "K": 8, "D": 256, "GK": 2, "GD": 512, "S": 2112, "X": 128, "F": 704, "V": 262144,
+		"ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 10240, "vi": 768,
+	}, cycle: 6},
+	"gemma4-31b": {dims: dims{
+		"E": 5376, "H": 32, "K": 16, "D": 256, "GK": 4, "GD": 512, "M": 21504, "V": 262144,
+		"ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 10240, "vi": 768,
+	}, cycle: 6},
+	// The table sends the tower's std_scale and std_bias, which the target does not have, to another name.
+	"gemma4-e2b": {dims: dims{
+		"E": 1536, "H": 8, "K": 1, "D": 256, "GK": 1, "GD": 512, "M": 6144, "WM": 12288, "V": 262144, "P": 256, "PL": 35 * 256,
+		"ve": 768, "vn": 12, "vh": 64, "vf": 3072, "vp": 10240, "vi": 768,
+	}, without: "std_(scale|bias)$", cycle: 5, wide: 15, unstacked: true},
+	"gpt-oss-20b":        {dims: dims{"E": 2880, "H": 64, "K": 8, "D": 64, "X": 32, "F": 2880, "V": 201088}},
+	"deepseek2-16b":      {dims: dims{"E": 2048, "H": 16, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 10944, "X": 64, "F": 1408, "S": 2816, "V": 102400}, without: "-wq_[ab]-|-q_norm-|indexer|gate-bias"},
+	"deepseek3-671b":     {dims: dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280}, without: "-query-kernel|indexer"},
+	"deepseek3.2-671b":   {dims: dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280, "IN": 64, "IH": 128}, without: "-query-kernel"},
+	"qwen3-vl-2b":        {dims: dims{"E": 2048, "H": 16, "K": 8, "D": 128, "M": 6144, "V": 151936, "ve": 1024, "vn": 16, "vh": 64, "vf": 4096, "vp": 2304, "vm": 4096}, without: "^params-decoder.*-bias$|logits_dense"},
+	"qwen3-vl-30b-a3b":   {dims: dims{"E": 2048, "H": 32, "K": 4, "D": 128, "X": 128, "F": 768, "V": 151936, "ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 2304, "vm": 4608}, without: "^params-decoder.*-bias$"},
+	"qwen3-omni-30b-a3b": {dims: dims{"E": 2048, "H": 32, "K": 4, "D": 128, "X": 128, "F": 768, "V": 152064, "ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 2304, "vm": 4608, "ac": 480, "aw": 7680, "ae": 1280, "an": 20, "ah": 64, "af": 5120}, without: "^params-decoder.*-bias$"},
+	"olmo3-7b":           {dims: dims{"E": 4096, "H": 32, "K": 32, "D": 128, "QN": 4096, "KN": 4096, "M": 11008, "V": 100352}},
 }
 
 // shapes are the axes of a leaf, unscanned: the first that matches.
-var shapes = []struct{ leaf, axes string }{
+var shapes = compiled([]struct{ leaf, axes string }{
 	// Vision towers and audio towers.
 	{`patch_embed/proj/kernel$`, "2 16 16 3 ve"}, {`(patch_embed/proj/bias|ln[12]/(scale|bias)|mlp_out/bias|Projector_0/merger/ln_q/(scale|bias))$`, "ve"}, {`pos_embed$`, "vp ve"},
 	{`blocks_[0-9]+/attn/attn/(query|key|value)/kernel$`, "ve vn vh"}, {`blocks_[0-9]+/attn/attn/(query|key|value)/bias$`, "vn vh"},
@@ -66,7 +109,15 @@ var shapes = []struct{ leaf, axes string }{
 	{`self_attention_audio/(query|key|value)/kernel$`, "ae an ah"}, {`self_attention_audio/(query|key|value)/bias$`, "an ah"},
 	{`self_attention_audio/out/kernel$`, "an ah ae"}, {`AudioMLP/wi/kernel$`, "ae af"}, {`AudioMLP/wi/bias$`, "af"}, {`AudioMLP/wo/kernel$`, "af ae"},
 	{`proj1/kernel$`, "ae ae"}, {`proj2/kernel$`, "ae E"}, {`proj2/bias$`, "E"}, {`^audio_encoder/.*(scale|bias)$`, "ae"},
+	{`^vision_encoder/.*(query|key)_norm/scale$`, "vh"}, {`^vision_encoder/.*(query|key|value)/kernel$`, "ve vn vh"}, {`^vision_encoder/.*(query|key|value)/bias$`, "vn vh"},
+	{`^vision_encoder/.*/out/kernel$`, "vn vh ve"}, {`^vision_encoder/.*/mlp/wi_[01]/kernel$`, "ve vf"}, {`^vision_encoder/.*/mlp/wo/kernel$`, "vf ve"},
+	{`Dense_0/kernel$`, "ve vf"}, {`Dense_0/bias$`, "vf"}, {`Dense_1/kernel$`, "vf ve"},
+	{`Gemma3VisionEncoderLayer_0/embedding/kernel$`, "14 14 3 ve"}, {`/pos_embedding$`, "1 vp ve"}, {`mm_input_projection/w$`, "ve E"},
+	{`vision_entry/input_projection/kernel$`, "vi ve"}, {`pos_emb_param$`, "vp 2 ve"}, {`VisionProjector_0/projection/kernel$`, "ve E"}, {`/std_(scale|bias)$`, "ve"},
+	{`^vision_encoder/.*(scale|bias)$`, "ve"},
 	// Language models.
+	{`embed_tokens_per_layer$`, "V PL"}, {`per_layer_model_projection/kernel$`, "E PL"}, {`per_layer_projection_norm/scale$`, "P"},
+	{`per_layer_input_gate/kernel$`, "E P"}, {`per_layer_projection/kernel$`, "P E"}, {`layer_scalar$`, "1"}, {`per_expert_scale$`, "X"}, {`pre_forward_scale_2$`, "E"},
 	{`indexer/wq_b/kernel$`, "Q IN IH"}, {`indexer/wk/kernel$`, "E IH"}, {`indexer/weights_proj/kernel$`, "E IN"}, {`indexer/k_norm/(scale|bias)$`, "IH"},
 	{`token_embedder/embedding$`, "V E"}, {`logits_dense/kernel$`, "E V"},
 	{`wkv_a/kernel$`, "E CR"}, {`wkv_b/kernel$`, "C H KV"}, {`kv_norm/scale$`, "C"}, {`wq_a/kernel$`, "E Q"}, {`q_norm/scale$`, "Q"}, {`wq_b/kernel$`, "Q H QD"},
@@ -78,12 +129,25 @@ var shapes = []struct{ leaf, axes string }{
 	{`wi_[01]$`, "X E F"}, {`wo$`, "X F E"}, {`wi_[01]_bias$`, "X F"}, {`wo_bias$`, "X E"}, {`gate/kernel$`, "E X"}, {`gate/bias$`, "X"},
 	{`in_proj_qkvz/kernel$`, "E Z"}, {`in_proj_ba/kernel$`, "E BA"}, {`conv1d/kernel$`, "4 1 C"}, {`(A_log|dt_bias)$`, "VH"}, {`out_proj/kernel$`, "VW E"},
 	{`/scale$`, "E"},
+})
+
+type leafShape struct {
+	re   *regexp.Regexp
+	axes string
+}
+
+func compiled(list []struct{ leaf, axes string }) []leafShape {
+	var out []leafShape
+	for _, s := range list {
+		out = append(out, leafShape{regexp.MustCompile(s.leaf), s.axes})
+	}
+	return out
 }
 
 func (d dims) shape(t *testing.T, leaf string) tensor.Shape {
 	t.Helper()
 	for _, s := range shapes {
-		if !regexp.MustCompile(s.leaf).MatchString(leaf) {
+		if !s.re.MatchString(leaf) {
 			continue
 		}
 		var out tensor.Shape
@@ -109,6 +173,13 @@ func (d dims) shape(t *testing.T, leaf string) tensor.Shape {
 	return nil
 }
 
+// nested marks a target of layers that are stacked twice: of every six, the
+// first five. listed marks names that are written out, first and last alone.
+const (
+	nested = "{0,1,2,3,4,6..}"
+	listed = " | "
+)
+
 var (
 	counts = regexp.MustCompile(`^((?:\[[0-9]+\])+) (.*)$`)
 	span   = regexp.MustCompile(`\{([0-9]+)\.\.([0-9]+)(?:/([0-9]+))?\}`)
@@ -117,8 +188,11 @@ var (
 // Tables lists the tables, by model and whether its layers are stacked.
 func Tables() []string {
 	var out []string
-	for name := range models {
-		out = append(out, name+".scan", name+".unscan")
+	for name, md := range models {
+		if !md.unstacked {
+			out = append(out, name+".scan")
+		}
+		out = append(out, name+".unscan")
 	}
 	sort.Strings(out)
 	return out
@@ -195,11 +269,10 @@ func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *
 		layered := scanned && strings.Contains(cols[1], "[") && !strings.Contains(cols[0], "remainder")
 		for _, k := range strings.Split(cols[0], "+") {
 			leaf := strings.ReplaceAll(strings.TrimPrefix(k, "params-"), "-", "/")
-			shape := md.shape(t, leaf)
+			shape := md.at(leaf).shape(t, leaf)
 			if layered {
 				at := min(1, len(shape))
-				n := stackLength(cols[1])
-				shape = append(append(append(tensor.Shape{}, shape[:at]...), n), shape[at:]...)
+				shape = append(append(append(tensor.Shape{}, shape[:at]...), stackLengths(t, cols[1])...), shape[at:]...)
 			}
 			keys = append(keys, "params/params/"+leaf)
 			m.Tensors = append(m.Tensors, manifest.Tensor{Name: "params/params/" + leaf, DType: tensor.BFloat16, Shape: shape})
@@ -219,11 +292,58 @@ func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *
 	return want, m
 }
 
-// stackLength is the last of a target's counts: of "[8][32] …", 32.
-func stackLength(target string) int {
-	all := regexp.MustCompile(`\[([0-9]+)\]`).FindAllStringSubmatch(target, -1)
-	n, _ := strconv.Atoi(all[len(all)-1][1])
-	return n
+// stackLengths are a target's counts of layers: of "[8][32] …", whose first are
+// experts, 32; of layers that are stacked twice both; of pairs of names the first.
+func stackLengths(t *testing.T, target string) []int {
+	var out []int
+	for _, m := range regexp.MustCompile(`\[([0-9]+)\]`).FindAllStringSubmatch(target, -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, n)
+	}
+	switch {
+	case strings.Contains(target, nested):
+		return out
+	case strings.Contains(target, listed):
+		return out[:1]
+	}
+	return out[len(out)-1:]
+}
+
+var layerOf = regexp.MustCompile(`\.layers\.([0-9]+)\.`)
+
+// expandListed writes out "[10][2] …0.x | …0.z | …4.x…": two names, of each of
+// ten layers four apart; or "[2] …0.x | …0.z…".
+func expandListed(t *testing.T, count, list string, layered bool) map[string]string {
+	t.Helper()
+	names := strings.Split(strings.TrimSuffix(list, "…"), listed)
+	out := map[string]string{}
+	if !layered {
+		if count != "[2]" || len(names) != 2 {
+			t.Fatalf("%s %s: not a pair", count, list)
+		}
+		out[names[0]], out[names[1]] = "", ""
+		return out
+	}
+	if !strings.HasSuffix(count, "[2]") || len(names) != 3 {
+		t.Fatalf("%s %s: not pairs", count, list)
+	}
+	at := func(name string) int {
+		n, err := strconv.Atoi(layerOf.FindStringSubmatch(name)[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	first, step := at(names[0]), at(names[2])-at(names[0])
+	for j := range stackLengths(t, count+listed)[0] {
+		for _, n := range names[:2] {
+			out[layerOf.ReplaceAllString(n, fmt.Sprintf(".layers.%d.", first+j*step))] = fmt.Sprintf("[axis 1: %d]", j)
+		}
+	}
+	return out
 }
 
 // expandTargets writes out "[8][32] model.layers.{0..31}.experts.{0..7}.w1"
@@ -234,7 +354,19 @@ func expandTargets(t *testing.T, s string, layered bool) map[string]string {
 	if c == nil {
 		return map[string]string{s: ""}
 	}
+	if strings.Contains(c[2], listed) {
+		return expandListed(t, c[1], c[2], layered)
+	}
 	out := map[string]string{}
+	if strings.Contains(c[2], nested) {
+		n := stackLengths(t, s)
+		for j := range n[0] {
+			for i := range n[1] {
+				out[strings.Replace(c[2], nested, strconv.Itoa(6*j+i), 1)] = fmt.Sprintf("[axis 1: %d, axis 2: %d]", j, i)
+			}
+		}
+		return out
+	}
 	var walk func(rest, name string, at []int)
 	walk = func(rest, name string, at []int) {
 		loc := span.FindStringSubmatchIndex(rest)
@@ -278,10 +410,14 @@ func planned(x plan.Tensor) string {
 			index = fmt.Sprintf("[%d]", s.Index[0].Pos)
 		case len(s.Index) == 1:
 			index = fmt.Sprintf("[axis %d: %d]", s.Index[0].Axis, s.Index[0].Pos)
-		case len(s.Index) == 2:
+		case len(s.Index) == 2 && s.Index[0].Axis == 0 && s.Index[1].Axis == 1:
 			index = fmt.Sprintf("[%d, %d]", s.Index[0].Pos, s.Index[1].Pos)
+		case len(s.Index) == 2:
+			index = fmt.Sprintf("[axis %d: %d, axis %d: %d]", s.Index[0].Axis, s.Index[0].Pos, s.Index[1].Axis, s.Index[1].Pos)
 		}
-		parts = append(parts, s.Name+index)
+		if p := s.Name + index; len(parts) == 0 || parts[len(parts)-1] != p { // segments of one element
+			parts = append(parts, p)
+		}
 	})
 	return strings.Join(parts, " ")
 }

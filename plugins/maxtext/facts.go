@@ -1,0 +1,112 @@
+package maxtext
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/rule"
+	"github.com/loraconv/loraconv/sdk/rules"
+)
+
+// hidden are the facts that neither names nor shapes tell.
+type hidden struct {
+	values  map[string]cty.Value
+	unknown map[string]*diag.Diagnostic
+	print   []plan.Fact
+}
+
+func (h *hidden) number(name, label string, v int, from string) {
+	h.values[name] = cty.NumberIntVal(int64(v))
+	h.print = append(h.print, plan.Fact{Name: label, Value: fmt.Sprint(v), From: from})
+}
+
+// choices are arguments of the source block for factors that the importer
+// folded into the weights. The tables that have such a factor define what the
+// importer does; rows print what they use.
+var choices = []struct{ name, wanted string }{
+	{"query_scale", "a positive number"},
+	{"embedding_scale", "a positive number"},
+	{"norm_offset", "0 or 1"},
+}
+
+// settleChoices takes over what the source block says of factors.
+func (c *conversion) settleChoices(t *rule.Table, h *hidden) {
+	s := &c.req.Sources[0]
+	for _, ch := range choices {
+		v, said := s.Args[ch.name].(float64)
+		if !said {
+			continue
+		}
+		has := false
+		for _, d := range t.Defines {
+			has = has || d.Name == ch.name
+		}
+		fits := v > 0
+		if ch.name == "norm_offset" {
+			fits = v == 0 || v == 1
+		}
+		switch {
+		case !has:
+			c.fail(diag.Usage, "spec-contradicts", "The model has no such factor", c.source(s, ch.name), "%s = %v: the table of %s has no choice there", ch.name, v, c.family.name)
+		case !fits:
+			c.fail(diag.Usage, "spec-contradicts", "The factor cannot be", c.source(s, ch.name), "%s = %v, wanted %s", ch.name, v, ch.wanted)
+		default:
+			h.values[ch.name] = cty.NumberFloatVal(v)
+		}
+	}
+}
+
+// settleLinearHeads finds how the columns of linear attention are parted: by
+// the template's config, else as the published model is.
+func (c *conversion) settleLinearHeads(h *hidden) {
+	heads, key, ok := c.configNumber("linear_num_key_heads")
+	dim, _, ok2 := c.configNumber("linear_key_head_dim")
+	from := "the template's " + key
+	if !ok || !ok2 {
+		var p size
+		p, from = c.published()
+		heads, dim, ok, ok2 = p.keyHeads, p.keyHeadDim, true, true
+	}
+	if ok && ok2 && heads > 0 && dim > 0 {
+		h.number("linear_key_heads", "linear key heads", heads, from)
+		h.number("linear_key_head_dim", "linear key head dim", dim, from)
+		return
+	}
+	d := &diag.Diagnostic{
+		Severity: diag.Error, Class: diag.Usage, Code: rules.CodeUnknown, Summary: "The key heads of linear attention are not known",
+		Detail: "their number is in no shape: name a template whose config.json has linear_num_key_heads and linear_key_head_dim, or a published model (qwen3.5-35b-a3b, qwen3.5-397b-a17b) in the source block",
+		Path:   c.output("template"),
+	}
+	h.unknown["linear_key_heads"], h.unknown["linear_key_head_dim"] = d, d
+}
+
+// settleHidden gathers what a table may ask for.
+func (c *conversion) settleHidden(t *rule.Table, vocabulary int) *hidden {
+	spelling := c.spelling()
+	h := &hidden{unknown: map[string]*diag.Diagnostic{}, values: map[string]cty.Value{
+		rules.FactStackAxis: cty.NumberIntVal(int64(c.axis)),
+		"vocabulary":        cty.NumberIntVal(int64(vocabulary)),
+		"language_model":    cty.StringVal(spelling),
+		"tower":             cty.StringVal(towerOf(spelling)),
+		"tied_head":         cty.BoolVal(c.wantsTiedHead()),
+		"fused_experts":     cty.BoolVal(c.wantsFusedExperts()),
+	}}
+	c.settleChoices(t, h)
+	if c.family.name == "qwen3_5" {
+		c.settleLinearHeads(h)
+	}
+	return h
+}
+
+// towerOf is what stands before a vision tower's names where the language
+// model's begin with spelling: files keep one of two spellings throughout.
+func towerOf(spelling string) string {
+	if strings.HasPrefix(spelling, "language_model.") {
+		return ""
+	}
+	return "model."
+}
