@@ -33,14 +33,14 @@ func main() {
 	if servesPlugin(os.Args) {
 		os.Exit(servePlugin(os.Args))
 	}
-	os.Exit(doMain(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(doMain(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // doMain runs one command and returns the exit code of spec-language's table.
-func doMain(args []string, stdout, stderr io.Writer) int {
+func doMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop, interrupted := withSignals(context.Background())
 	defer stop()
-	app := &app{stdout: stdout, stderr: stderr}
+	app := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := app.command()
 	root.SetArgs(longFlags(args))
 	root.SetOut(stdout)
@@ -61,6 +61,7 @@ func doMain(args []string, stdout, stderr io.Writer) int {
 
 // app is what every command shares.
 type app struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	dir            string // -C
 }
@@ -116,7 +117,7 @@ Exit codes: 0 done, 3 keys do not add up, 4 bad source, 5 source changed,
 	root.PersistentFlags().StringVarP(&a.dir, "chdir", "C", "", "change to this directory first")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(a.runCommand(), a.planCommand(), a.validateCommand(), a.inspectCommand(), a.explainCommand(), a.diffCommand(), a.verifyCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.inspectCommand(), a.explainCommand(), a.diffCommand(), a.verifyCommand(), a.versionCommand())
 	usage(root)
 	return root
 }

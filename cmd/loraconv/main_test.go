@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/loraconv/loraconv/cmd/internal/codes"
@@ -16,7 +17,7 @@ func TestMain(m *testing.M) {
 		os.Exit(servePlugin(os.Args))
 	}
 	if os.Getenv("LORACONV_TEST_MAIN") != "" {
-		os.Exit(doMain(os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(doMain(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }
@@ -28,7 +29,7 @@ var shownCode = regexp.MustCompile(`(?m)^(?:Error|Warning): .* \(([a-z0-9-]+)\)$
 func loraconv(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	code = doMain(args, &out, &err)
+	code = doMain(args, strings.NewReader(""), &out, &err)
 	for _, m := range shownCode.FindAllStringSubmatch(err.String(), -1) {
 		if codes.Find(m[1]) == nil {
 			t.Errorf("%q is shown and not explained", m[1])

@@ -7,6 +7,9 @@ import (
 	"github.com/loraconv/loraconv/core/diag"
 )
 
+// MaxBytes is the size of the largest file that is read as a spec.
+const MaxBytes = maxBytes
+
 // Syntax reads one file's text within the limits of a spec, and no further
 // than its syntax: what it returns holds the text for Render, and nothing else.
 // A name that ends in .json is JSON.
