@@ -24,8 +24,11 @@ func JSONSchema(plugins map[string]*sdk.DescribeResponse) object {
 			return d.sources(plugins)
 		case "conversion":
 			return block(b.Labels, d.define("conversion", d.body("conversion", b.Schema, func(name string, _ sdk.Block) object {
-				if name == "output" {
+				switch name {
+				case "output":
 					return d.outputs(plugins)
+				case "check":
+					return d.checks()
 				}
 				return nil
 			})))
@@ -76,6 +79,16 @@ func (d definitions) outputs(plugins map[string]*sdk.DescribeResponse) object {
 		known[format] = listed(one)
 	}
 	return listed(object{"type": "object", "properties": known, "additionalProperties": listed(object{"type": "object"})})
+}
+
+// checks are check blocks: the body depends on the kind.
+func (d definitions) checks() object {
+	known := object{}
+	for kind, s := range checks {
+		at := "check-" + kind
+		known[kind] = listed(d.define(at, d.body(at, s, nil)))
+	}
+	return listed(object{"type": "object", "properties": known, "additionalProperties": false})
 }
 
 func joined(a, b sdk.Schema) sdk.Schema {

@@ -75,12 +75,11 @@ var conversion = sdk.Schema{
 			{Name: "workers", Type: "number", Doc: "Goroutines that decode and compute."},
 		}}},
 		{Name: "output", Labels: []string{"format"}, Doc: "The files to write: exactly one block.", Schema: output},
-		{Name: "check", Labels: []string{"kind"}, Doc: "A measurement that is judged before publishing.", Schema: sdk.Schema{
-			Attributes: []sdk.Attribute{{Name: anyName, Type: "any", Doc: "An argument of the check."}},
-		}},
-		{Name: "expect", Labels: []string{"name"}, Doc: "A condition over result that is judged before publishing.", Schema: sdk.Schema{
-			Attributes: []sdk.Attribute{{Name: anyName, Type: "any", Doc: "condition and error_message."}},
-		}},
+		{Name: "check", Labels: []string{"kind"}, Doc: "A measurement that is judged before publishing."},
+		{Name: "expect", Labels: []string{"name"}, Doc: "A condition over result that is judged before publishing.", Schema: sdk.Schema{Attributes: []sdk.Attribute{
+			{Name: "condition", Type: "bool", Required: true, Doc: "An expression over result that is true for a good output."},
+			{Name: "error_message", Type: "string", Required: true, Doc: "What to say of another."},
+		}}},
 	},
 }
 
@@ -88,6 +87,35 @@ var conversion = sdk.Schema{
 var output = sdk.Schema{Attributes: []sdk.Attribute{
 	{Name: "path", Type: "string", Required: true, Doc: "The directory to publish; relative to the spec's directory."},
 }}
+
+// checks are the bodies of check blocks, by kind.
+var checks = map[string]sdk.Schema{
+	"drift": {Attributes: []sdk.Attribute{
+		{Name: "max_abs", Type: "number", Doc: "Largest |written - exact| of any tensor, exact being the result before rounding."},
+		{Name: "min_retention", Type: "number", Doc: "Least part of LoRA's change that rounding leaves, 0 to 1."},
+		{Name: "match", Type: "list(string)", Doc: "Globs over the tensors that are judged; default all."},
+		onBreach,
+	}},
+	"reference": {Attributes: []sdk.Attribute{
+		{Name: "path", Type: "string", Required: true, Doc: "A known-good export to compare with."},
+		{Name: "max_abs", Type: "number", Doc: "Largest absolute difference; with neither bound, bits must be equal."},
+		{Name: "rtol", Type: "number", Doc: "Largest difference as a part of the reference's value."},
+		{Name: "match", Type: "list(string)", Doc: "Globs over the tensors that are compared; default all."},
+		onBreach,
+	}},
+	"roundtrip": {Attributes: []sdk.Attribute{
+		{Name: "max_abs", Type: "number", Doc: "Largest absolute difference of what is read back."},
+		{Name: "rtol", Type: "number", Doc: "The same, as a part of the value."},
+		onBreach,
+	}},
+	"files": {Attributes: []sdk.Attribute{
+		{Name: "require", Type: "list(string)", Doc: "Globs that must each hit a file of the output."},
+		{Name: "forbid", Type: "list(string)", Doc: "Globs that must hit none."},
+		onBreach,
+	}},
+}
+
+var onBreach = sdk.Attribute{Name: "on_breach", Type: "string", Enum: []string{"fail", "warn"}, Doc: "What a breach does; default fail."}
 
 // anyName stands for arguments of any name.
 const anyName = "*"
