@@ -46,6 +46,7 @@
 //	d n (half two)               an axis that is made of two, outermost first
 //	d (g (q + k + v))            segments: q, k and v side by side
 //	((g q) + (g k)) d            an output that joins segments
+//	(p + q) d                    with parts "d p" and "d q": an output that joins sources
 //	(v + pad) d                  with to = "v d", the row must say why pad is dropped
 //	1 p v                        an axis of size 1
 package rule

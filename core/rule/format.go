@@ -67,7 +67,9 @@ func (w *printer) row(r *Row) {
 		w.object("where", quoted(r.Where))
 	}
 	w.text("source", r.Source)
-	w.attr("axes", Quote(r.Axes))
+	if len(r.Parts) == 0 {
+		w.attr("axes", Quote(r.Axes))
+	}
 	if r.Names != nil {
 		items := map[string]string{}
 		for k, v := range r.Names {
@@ -84,6 +86,12 @@ func (w *printer) row(r *Row) {
 	}
 	if r.Drop != nil {
 		w.object("drop", quoted(r.Drop))
+	}
+	for _, p := range r.Parts {
+		w.open("part", "")
+		w.attr("source", Quote(p.Source))
+		w.attr("axes", Quote(p.Axes))
+		w.close()
 	}
 	for _, l := range r.Lora {
 		w.open("lora", "")
@@ -148,7 +156,7 @@ type printer struct {
 }
 
 func (w *printer) open(kind, label string) {
-	if label == "" && kind == "lora" {
+	if label == "" && (kind == "lora" || kind == "part") {
 		w.head(kind)
 		return
 	}

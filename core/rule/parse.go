@@ -202,15 +202,30 @@ func IsName(s string) bool {
 func (p *parser) row(name string, blk *hclsyntax.Block) {
 	a := p.attrs(blk.Body, "source", "axes", "names", "size", "where", "drop", "mul", "div", "add", "fill", "to", "target", "module", "optional", "when", "runtime")
 	r := Row{
-		Name: name, Source: a.str("source"), Axes: a.need("axes"), Where: a.strings("where"),
+		Name: name, Source: a.str("source"), Axes: a.str("axes"), Where: a.strings("where"),
 		Drop: a.strings("drop"),
 		Mul:  a.expr("mul"), Div: a.expr("div"), Add: a.expr("add"), Fill: a.expr("fill"),
 		To: a.str("to"), Target: a.need("target"), Module: a.str("module"),
 		Optional: a.bool("optional"), When: a.expr("when"), Runtime: a.str("runtime"),
 		Names: a.lists("names"), Size: a.exprs("size"),
 	}
-	if (r.Source == "") != (r.Fill != nil) {
+	for _, l := range blk.Body.Blocks {
+		switch {
+		case l.Type == "part" && len(l.Labels) == 0:
+			r.Parts = append(r.Parts, p.part(name, l))
+		case l.Type == "lora" && len(l.Labels) == 0:
+			r.Lora = append(r.Lora, p.lora(name, l))
+		default:
+			p.fail(l.DefRange(), "unknown block %q", l.Type)
+		}
+	}
+	switch whole := r.Source != "" || r.Fill != nil; {
+	case len(r.Parts) > 0 && (whole || r.Axes != "" || r.Lora != nil || r.Names != nil || r.Drop != nil || r.Optional):
+		p.fail(blk.DefRange(), "rule %q joins parts: beside them stand no source, axes, fill, lora, names, drop or optional", name)
+	case len(r.Parts) == 0 && (r.Source == "") != (r.Fill != nil):
 		p.fail(blk.DefRange(), "rule %q needs a source, or a fill and no source", name)
+	case len(r.Parts) == 0:
+		a.need("axes")
 	}
 	if r.Mul != nil && r.Div != nil {
 		p.fail(blk.DefRange(), "rule %q has both mul and div", name)
@@ -225,22 +240,30 @@ func (p *parser) row(name string, blk *hclsyntax.Block) {
 			p.fail(blk.DefRange(), "rule %q drops %q without a reason", name, l)
 		}
 	}
-	for _, l := range blk.Body.Blocks {
-		if l.Type != "lora" || len(l.Labels) != 0 {
-			p.fail(l.DefRange(), "unknown block %q", l.Type)
-			continue
-		}
-		p.noBlocks(l.Body)
-		la := p.attrs(l.Body, "a", "b", "einsum", "scale")
-		r.Lora = append(r.Lora, Lora{A: la.need("a"), B: la.need("b"), Einsum: la.need("einsum"), Scale: la.expr("scale")})
-		if la.expr("scale") == nil {
-			p.fail(l.DefRange(), "lora of rule %q has no scale; a scale is never assumed", name)
-		}
-		if err := checkEinsum(r.Lora[len(r.Lora)-1].Einsum); err != nil {
-			p.fail(l.DefRange(), "rule %q: %v", name, err)
-		}
-	}
 	p.t.Rows = append(p.t.Rows, r)
+}
+
+func (p *parser) part(row string, blk *hclsyntax.Block) Part {
+	p.noBlocks(blk.Body)
+	a := p.attrs(blk.Body, "source", "axes")
+	out := Part{Source: a.need("source"), Axes: a.need("axes")}
+	if _, err := ParseAxes(out.Axes); err != nil {
+		p.fail(blk.DefRange(), "rule %q: %v", row, err)
+	}
+	return out
+}
+
+func (p *parser) lora(row string, blk *hclsyntax.Block) Lora {
+	p.noBlocks(blk.Body)
+	a := p.attrs(blk.Body, "a", "b", "einsum", "scale")
+	out := Lora{A: a.need("a"), B: a.need("b"), Einsum: a.need("einsum"), Scale: a.expr("scale")}
+	if out.Scale == nil {
+		p.fail(blk.DefRange(), "lora of rule %q has no scale; a scale is never assumed", row)
+	}
+	if err := checkEinsum(out.Einsum); err != nil {
+		p.fail(blk.DefRange(), "rule %q: %v", row, err)
+	}
+	return out
 }
 
 // checkEinsum reads an einsum as far as this package can: two operands and a

@@ -19,6 +19,10 @@ func TestParseErrors(t *testing.T) {
 		{"twice", "define \"a\" {\n  value = 1\n}\ndefine \"a\" {\n  value = 2\n}", `t.hcl:4: define "a" stands twice`},
 		{"no value", `define "a" {}`, `t.hcl:1: argument "value" is required`},
 		{"no source", "rule \"q\" {\n  axes = \"d\"\n  to = \"d\"\n  target = \"t\"\n}", `t.hcl:1: rule "q" needs a source, or a fill and no source`},
+		{"parts and source", row("part {\n    source = \"p\"\n    axes = \"d\"\n  }"), `t.hcl:1: rule "q" joins parts: beside them stand no source, axes, fill, lora, names, drop or optional`},
+		{"part without axes", "rule \"q\" {\n  part {\n    source = \"p\"\n  }\n  to = \"d\"\n  target = \"t\"\n}", `t.hcl:2: argument "axes" is required`},
+		{"axes of a part", "rule \"q\" {\n  part {\n    source = \"p\"\n    axes = \"d (\"\n  }\n  to = \"d\"\n  target = \"t\"\n}", `t.hcl:2: rule "q": axes "d (": '(' is not closed`},
+		{"part of a part", "rule \"q\" {\n  part {\n    source = \"p\"\n    axes = \"d\"\n    part {}\n  }\n  to = \"d\"\n  target = \"t\"\n}", `t.hcl:5: unknown block "part"`},
 		{"mul and div", row("mul = 1\n  div = 2"), `t.hcl:1: rule "q" has both mul and div`},
 		{"axes", row(`lora {
     a = "x"
@@ -242,6 +246,18 @@ rule "q" {
   module  = "m.{l}"
   runtime = "float32"
 }
+rule "j" {
+  part {
+    source = "{layer}/p"
+    axes   = "d p"
+  }
+  part {
+    source = "{layer}/q"
+    axes   = "d a b"
+  }
+  to     = "(p + (a b)) d"
+  target = "j"
+}
 rule "f" {
   axes   = "d"
   fill   = 0
@@ -273,7 +289,7 @@ func TestMerge(t *testing.T) {
 	for _, r := range m.Rows {
 		names = append(names, r.Name)
 	}
-	if d := cmp.Diff([]string{"q", "f", "new"}, names); d != "" {
+	if d := cmp.Diff([]string{"q", "j", "f", "new"}, names); d != "" {
 		t.Error(d)
 	}
 	if m.Row("q").Div == nil || a.Row("q").Div != nil {

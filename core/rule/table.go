@@ -3,7 +3,10 @@ package rule
 // Table is what one framework's rules say.
 type Table struct {
 	// Roots lists prefixes of parameter names, in order of preference; the
-	// first that every parameter of a source has is taken off.
+	// first that every parameter of a source has is taken off. "a + b" stands
+	// for trees side by side that share their paths: a framework may keep each
+	// kind of variable in a tree of its own. Every parameter then has one of
+	// them, and at least one has the first.
 	Roots []string
 	// Runtime is the element type in which the target's runtime keeps a tensor
 	// whose row says nothing else (the "mixed" layout).
@@ -79,8 +82,9 @@ type Define struct {
 // Row is one fact: a source pattern, its axes, its LoRA, its target.
 type Row struct {
 	Name   string
-	Source string // "" for a constant
+	Source string // "" for a constant, and where there are parts
 	Axes   string
+	Parts  []Part              // what the target joins, each stored under a name of its own
 	Names  map[string][]string // letter in Source or Target -> its names
 	// Size says how long an axis is, by letter, where shapes do not tell or must
 	// agree. It may use letters that are axes of other rows.
@@ -101,6 +105,13 @@ type Row struct {
 	Optional bool
 	When     *Expr
 	Runtime  string // element type in the "mixed" layout, if not the table's
+}
+
+// Part is one source of a row that joins several which are not alike: To says,
+// as a sum, where the axes of each lie.
+type Part struct {
+	Source string
+	Axes   string
 }
 
 // Lora is one form in which a framework stores the adapter of a row.

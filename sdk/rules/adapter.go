@@ -329,7 +329,7 @@ func (b block) factor(f factor, axis rule.Axis, rankFirst bool) (plan.Expr, erro
 	if rankFirst {
 		to = []rule.Axis{rank, axis}
 	}
-	e, _, err := move(e, axes, to, b.sizes)
+	e, _, err := move([]piece{{e, axes}}, to, b.sizes)
 	return e, err
 }
 

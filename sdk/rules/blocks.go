@@ -228,7 +228,7 @@ func (s *site) insert(axes []rule.Axis, sources []string) []rule.Axis {
 func (x *expansion) measureStacks() {
 	seen := map[string]map[int]int{}
 	for _, in := range x.insts {
-		if in.site == nil {
+		if in.site == nil || in.parts != nil {
 			continue
 		}
 		for _, b := range in.bases {

@@ -51,6 +51,17 @@ func TestMeaning(t *testing.T) {
 		{"cycle", "model.layers.10.self_attn.v_proj.weight", func(p []int) (string, int) { // 10 = 6*1 + 4; (d, j=2, g=2, h=3)
 			return "decoder/layers/layers_4/self_attention/value/kernel", ((p[1]*2+1)*2+p[0]/3)*3 + p[0]%3
 		}},
+		{"parts.scanned", "layers.1.mix", func(p []int) (string, int) { // (w, l=2, p=2), (w, l=2, q=1), (w, l=2, a=2, b=4)
+			at := p[1]*2 + 1
+			switch row := p[0]; {
+			case row < 2:
+				return "main/layers/pre", at*2 + row
+			case row == 2:
+				return "other/layers/post", at
+			default:
+				return "main/layers/res", at*8 + row - 3
+			}
+		}},
 		{"padded", "lm_head.weight", func(p []int) (string, int) { return "decoder/logits_dense/kernel", p[1]*10 + p[0] }},
 	} {
 		t.Run(c.golden, func(t *testing.T) {

@@ -20,6 +20,18 @@ type instance struct {
 	stack []string // letters of the source's name
 	bases []base   // one for each combination of the stack letters
 	loras [][]pair // for each base, the pairs that fold into it
+
+	parts  []*instance // of a row that joins several; its bases are theirs
+	joined bool        // the instance is a part, and writes no line of its own
+}
+
+// sources are the patterns of what the row reads.
+func sources(r *rule.Row) string {
+	out := r.Source
+	for _, p := range r.Parts {
+		out += " " + p.Source
+	}
+	return out
 }
 
 type base struct {
@@ -87,13 +99,16 @@ func (x *expansion) instances() error {
 	x.reportAbsent()
 	kept := x.insts[:0]
 	for _, in := range x.insts {
-		if in.row.Source == "" || len(in.bases) == in.wanted() {
+		if in.row.Source == "" && in.complete() || in.row.Source != "" && len(in.bases) == in.wanted() {
 			kept = append(kept, in)
 		}
 	}
 	x.insts = kept
 	return nil
 }
+
+// complete reports whether every part was found.
+func (in *instance) complete() bool { return len(in.bases) >= len(in.parts) }
 
 // wanted returns how many sources the instance stacks.
 func (in *instance) wanted() int {
@@ -132,10 +147,10 @@ func (x *expansion) rowInstances(r *rule.Row) error {
 // blockOf returns the block that the row's source names, or nil.
 func (x *expansion) blockOf(r *rule.Row) (*rule.Block, error) {
 	var out *rule.Block
-	for _, n := range named(r.Source) {
+	for _, n := range named(sources(r)) {
 		b := x.Table.Block(n)
-		if b != nil && out != nil {
-			return nil, fmt.Errorf("source %q names two blocks", r.Source)
+		if b != nil && out != nil && b != out {
+			return nil, fmt.Errorf("source %q names two blocks", sources(r))
 		}
 		if b != nil {
 			out = b
@@ -151,7 +166,7 @@ func (x *expansion) environments(r *rule.Row) ([]env, error) {
 	for i := range x.Table.Captures {
 		c := &x.Table.Captures[i]
 		fixed, isFixed := r.Where[c.Name]
-		if !isFixed && !has(named(r.Source), c.Name) {
+		if !isFixed && !has(named(sources(r)), c.Name) {
 			continue
 		}
 		var next []env
@@ -196,6 +211,9 @@ func (x *expansion) instantiate(r *rule.Row, e env, s *site) error {
 	}
 	if in.to, err = rule.ParseAxes(r.To); err != nil {
 		return err
+	}
+	if len(r.Parts) > 0 {
+		return x.join(in)
 	}
 	if r.Source == "" {
 		in.axes, in.bases, in.loras = axes, []base{{at: map[string]int{}}}, [][]pair{nil}

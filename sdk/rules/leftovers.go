@@ -19,7 +19,7 @@ func (x *expansion) near(t *tree, rel string) string {
 		return ""
 	}
 	if s := manifest.Suggest(rel, t.unclaimed()); s != "" {
-		return fmt.Sprintf("; did the checkpoint mean %s?", t.root+s)
+		return fmt.Sprintf("; did the checkpoint mean %s?", t.full(s))
 	}
 	return ""
 }
@@ -33,7 +33,7 @@ func (x *expansion) reportAbsent() {
 			break
 		}
 		d := x.res.Diagnostics.Errorf(diag.Keys, CodeMissing, "A required parameter is missing",
-			"%s is not in source %q (row %q)%s", t.root+a.name, t.src.Name, a.rule, x.near(t, a.name))
+			"%s is not in source %q (row %q)%s", t.wanted(a.name), t.src.Name, a.rule, x.near(t, a.name))
 		d.Tensor, d.Rule = t.root+a.name, a.rule
 		x.missing = append(x.missing, a.name)
 	}
@@ -101,7 +101,7 @@ func (x *expansion) leaving() ([]leaving, error) {
 }
 
 func (x *expansion) leftover(t *tree, rel string, ls []leaving) {
-	full := t.root + rel
+	full := t.full(rel)
 	for _, l := range ls {
 		if !l.glob.Match(rel) {
 			continue

@@ -11,6 +11,9 @@ import (
 // lines writes the plan lines of every instance.
 func (x *expansion) lines() error {
 	for _, in := range x.insts {
+		if in.joined {
+			continue
+		}
 		if err := x.instanceLines(in); err != nil {
 			return fmt.Errorf("rule %q: %w", in.row.Name, err)
 		}
@@ -94,6 +97,9 @@ func (x *expansion) value(in *instance, sizes, at map[string]int, t *targetRule)
 	if x.Alone { // the shape is what is wanted
 		return filled(in.to, sizes, 0)
 	}
+	if in.parts != nil {
+		return x.joined(in, sizes, at)
+	}
 	var stacked []plan.Expr
 	for bi, b := range in.bases {
 		if !agrees(b.at, at) {
@@ -114,7 +120,7 @@ func (x *expansion) value(in *instance, sizes, at map[string]int, t *targetRule)
 			return nil, nil, err
 		}
 	}
-	return move(base, axes, in.to, sizes)
+	return move([]piece{{base, axes}}, in.to, sizes)
 }
 
 // filled is a tensor of one value.

@@ -48,9 +48,9 @@ func axisName(i int, a rule.Axis) string {
 	return fmt.Sprintf("x%d", i)
 }
 
-// move brings e, whose axes are from, to the axes to. Segments of a sum are
-// sliced out of e; an output axis that is a sum joins segments.
-func move(e plan.Expr, from, to []rule.Axis, sizes map[string]int) (plan.Expr, tensor.Shape, error) {
+// move brings a value to the axes to. Segments of a sum are sliced out of it; an
+// output axis that is a sum joins segments, of one value or of several.
+func move(ps []piece, to []rule.Axis, sizes map[string]int) (plan.Expr, tensor.Shape, error) {
 	for i, a := range to {
 		if a.Sum == nil {
 			continue
@@ -59,7 +59,7 @@ func move(e plan.Expr, from, to []rule.Axis, sizes map[string]int) (plan.Expr, t
 		var shape tensor.Shape
 		for _, seg := range a.Sum {
 			one := append(append(append([]rule.Axis{}, to[:i]...), seg), to[i+1:]...)
-			x, s, err := move(e, from, one, sizes)
+			x, s, err := move(ps, one, sizes)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -72,7 +72,11 @@ func move(e plan.Expr, from, to []rule.Axis, sizes map[string]int) (plan.Expr, t
 		}
 		return out, shape, nil
 	}
-	e, from, err := segment(e, from, to, sizes)
+	p, err := pickPiece(ps, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, from, err := segment(p.e, p.axes, to, sizes)
 	if err != nil {
 		return nil, nil, err
 	}

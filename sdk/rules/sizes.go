@@ -97,6 +97,9 @@ type operand struct {
 // every pair.
 func (x *expansion) eachOperand(visit func(operand)) {
 	for _, in := range x.insts {
+		if in.parts != nil { // each is an instance of its own
+			continue
+		}
 		own := map[string]bool{}
 		for _, l := range rule.Letters(in.axes) {
 			own[l] = true
