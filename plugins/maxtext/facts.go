@@ -93,6 +93,7 @@ func (c *conversion) settleHidden(t *rule.Table, vocabulary int) *hidden {
 		"language_model":    cty.StringVal(spelling),
 		"tower":             cty.StringVal(towerOf(spelling)),
 		"tied_head":         cty.BoolVal(c.wantsTiedHead()),
+		"variable_axis":     cty.NumberIntVal(int64(c.variableAxis())),
 		"fused_experts":     cty.BoolVal(c.wantsFusedExperts()),
 	}}
 	c.settleChoices(t, h)

@@ -41,6 +41,7 @@ var families = []family{
 	{"gpt_oss", []string{"gpt-oss-"}, []string{"gpt_oss"}, nil},
 	{"deepseek2", []string{"deepseek2-"}, []string{"deepseek_v2"}, nil},
 	{"deepseek3", []string{"deepseek3-"}, []string{"deepseek_v3"}, nil},
+	{"deepseek4", []string{"deepseek4-"}, []string{"deepseek_v4"}, nil},
 	{"deepseek3_2", []string{"deepseek3.2-"}, []string{"deepseek_v32"}, nil},
 	{"olmo3", []string{"olmo3-"}, []string{"olmo3"}, nil},
 }
@@ -49,7 +50,6 @@ var families = []family{
 var refused = map[string]string{
 	"qwen3-custom": "it is no published model, so no target is known",
 	"gemma-":       "MaxText's exporter has no table for Gemma 1",
-	"deepseek4":    "its table is not written yet",
 	"llama4-":      "MaxText's exporter has no table for Llama 4",
 	"gpt3-":        "MaxText's exporter has no table for GPT-3",
 	"default":      "it is no published model, so no target is known",

@@ -19,6 +19,7 @@ var marks = []struct {
 	{"/Qwen3OmniAudioEncoder_0/", "qwen3-omni"},
 	{"/GptOssAttention/", "gpt-oss"},
 	{"/self_attention/indexer/", "deepseek3.2"},
+	{"/mhc_attention/", "deepseek4"},
 	{"/DeepSeekMoeBlock_0/", "deepseek"},
 	{"/Qwen3_5MoeVisionEncoder_0/", "qwen3.5"},
 	{"/routed_experts/", "qwen3-next or qwen3.5"},

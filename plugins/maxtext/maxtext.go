@@ -306,6 +306,14 @@ func (c *conversion) wantsTiedHead() bool {
 	return false
 }
 
+// variableAxis is where layers of variables that are no parameters are stacked.
+func (c *conversion) variableAxis() int {
+	if l := c.layouts[0]; l.apart >= 0 {
+		return l.apart
+	}
+	return c.axis
+}
+
 // wantsFusedExperts reports whether the target keeps all experts of a layer in
 // one tensor: what the template lists, else what the exporter's mapping has.
 func (c *conversion) wantsFusedExperts() bool {

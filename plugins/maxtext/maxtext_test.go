@@ -63,7 +63,7 @@ func TestFamilies(t *testing.T) {
 		{"qwen2.5-7b", "qwen2"}, {"qwen3-4b", "qwen3"}, {"qwen3-30b-a3b", "qwen3_moe"}, {"qwen3-235b-a22b", "qwen3_moe"},
 		{"qwen3-next-80b-a3b", "qwen3_next"}, {"qwen3-vl-2b", "qwen3_vl"}, {"qwen3-vl-4b", "qwen3_vl"}, {"qwen3-vl-30b-a3b", "qwen3_vl_moe"}, {"qwen3-omni-30b-a3b", "qwen3_omni"}, {"qwen3.5-35b-a3b", "qwen3_5"},
 		{"gemma2-27b", "gemma2"}, {"gemma3-12b", "gemma3"}, {"gemma4-31b", "gemma4"}, {"gemma4-e2b", "gemma4"}, {"gpt-oss-120b", "gpt_oss"},
-		{"deepseek2-16b", "deepseek2"}, {"deepseek3-671b", "deepseek3"}, {"deepseek3.2-671b", "deepseek3_2"}, {"olmo3-32b", "olmo3"}, {"bert", ""},
+		{"deepseek2-16b", "deepseek2"}, {"deepseek3-671b", "deepseek3"}, {"deepseek3.2-671b", "deepseek3_2"}, {"deepseek4-284b", "deepseek4"}, {"olmo3-32b", "olmo3"}, {"bert", ""},
 	} {
 		got := ""
 		f, err := familyOf(c.model)

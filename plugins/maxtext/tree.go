@@ -15,6 +15,7 @@ type layout struct {
 	kind    string // "base", "lora" or "both"
 	scanned string // "scanned", "unscanned" or "" where there is no layer
 	axis    int    // along which layers are stacked, -1 where the shapes do not tell
+	apart   int    // along which variables that are no parameters are stacked, -1: as parameters are
 	ranks   map[string]int
 	params  *manifest.Manifest // the parameters of the model alone
 	drops   []plan.Drop
@@ -35,11 +36,18 @@ var beside = map[string]string{
 	"rngs":            "state of a random number generator: not part of the model",
 }
 
+// variables are what a model has beside its parameters, in MaxText's
+// DeepSeek V4: layers/moe.py Tid2EidVar and MoEBiasVar. Linen keeps each kind in
+// a collection of its own beside params/params, a train state of NNX
+// (common/train_state_nnx.py to_checkpoint_dict) in nnx_aux with much that is not
+// the model's. NNX stacks them along axis 0 (layers/nnx_scan.py).
+var variables = regexp.MustCompile(`^(params/(MoEBiasVar|Tid2EidVar)/|nnx_aux/model/(.*/)?MoeBlock_0/(tid2eid|gate/bias)$)`)
+
 // readLayout finds the parameters in a source's tree. What is neither below
 // the root nor known to stand beside it stays unaccounted for, and the host
 // refuses it by name.
 func readLayout(s *sdk.Source) *layout {
-	l := &layout{ranks: map[string]int{}, axis: -1}
+	l := &layout{ranks: map[string]int{}, axis: -1, apart: -1}
 	m := s.Manifest
 	for _, r := range roots {
 		if anyUnder(m, r) {
@@ -47,12 +55,20 @@ func readLayout(s *sdk.Source) *layout {
 			break
 		}
 	}
+	if l.root == "" || l.root == "base/" {
+		l.apart = 0
+	}
 	params := *m
 	params.Tensors = nil
 	for _, t := range m.Tensors {
 		top, _, _ := strings.Cut(t.Name, "/")
 		why, known := beside[top]
 		switch {
+		case l.root == "params/params/" && variables.MatchString(t.Name):
+			params.Tensors = append(params.Tensors, t)
+			if top == "nnx_aux" {
+				l.apart = 0
+			}
 		case known && !strings.HasPrefix(t.Name, l.root+top+"/decoder"):
 			l.drops = append(l.drops, plan.Drop{From: s.Name, Name: t.Name, Reason: why, Rule: top})
 		case strings.HasPrefix(t.Name, l.root):
@@ -88,7 +104,7 @@ func (l *layout) look() {
 		width = t.Shape[0]
 	}
 	for _, t := range l.params.Tensors {
-		name := t.Name[len(l.root):]
+		name := strings.TrimPrefix(t.Name, l.root)
 		if strings.Contains(name, "/rngs/") {
 			continue
 		}

@@ -90,6 +90,7 @@ var models = map[string]model{
 	"gpt-oss-20b":        {dims: dims{"E": 2880, "H": 64, "K": 8, "D": 64, "X": 32, "F": 2880, "V": 201088}},
 	"deepseek2-16b":      {dims: dims{"E": 2048, "H": 16, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 10944, "X": 64, "F": 1408, "S": 2816, "V": 102400}, without: "-wq_[ab]-|-q_norm-|indexer|gate-bias"},
 	"deepseek3-671b":     {dims: dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280}, without: "-query-kernel|indexer"},
+	"deepseek4-284b":     {dims: dims{"E": 4096, "H": 64, "K": 1, "D": 512, "Q": 1024, "C": 512, "X": 256, "F": 2048, "S": 2048, "V": 129280}},
 	"deepseek3.2-671b":   {dims: dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280, "IN": 64, "IH": 128}, without: "-query-kernel"},
 	"qwen3-vl-2b":        {dims: dims{"E": 2048, "H": 16, "K": 8, "D": 128, "M": 6144, "V": 151936, "ve": 1024, "vn": 16, "vh": 64, "vf": 4096, "vp": 2304, "vm": 4096}, without: "^params-decoder.*-bias$|logits_dense"},
 	"qwen3-vl-30b-a3b":   {dims: dims{"E": 2048, "H": 32, "K": 4, "D": 128, "X": 128, "F": 768, "V": 151936, "ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 2304, "vm": 4608}, without: "^params-decoder.*-bias$"},
@@ -115,6 +116,11 @@ var shapes = compiled([]struct{ leaf, axes string }{
 	{`Gemma3VisionEncoderLayer_0/embedding/kernel$`, "14 14 3 ve"}, {`/pos_embedding$`, "1 vp ve"}, {`mm_input_projection/w$`, "ve E"},
 	{`vision_entry/input_projection/kernel$`, "vi ve"}, {`pos_emb_param$`, "vp 2 ve"}, {`VisionProjector_0/projection/kernel$`, "ve E"}, {`/std_(scale|bias)$`, "ve"},
 	{`^vision_encoder/.*(scale|bias)$`, "ve"},
+	// DeepSeek V4.
+	{`tid2eid$`, "V 6"}, {`hc_fn$`, "16384 4"}, {`hc_base$`, "4"}, {`hc_scale$`, "1"}, {`wkv/kernel$`, "E K D"}, {`o_a_proj/kernel$`, "8 4096 1024"}, {`o_b_proj/kernel$`, "8192 E"},
+	{`mhc_norm/scale$`, "16384"}, {`(pre|post)_alpha$`, "16384 4"}, {`res_alpha$`, "16384 16"}, {`(pre|post)_beta$`, "4"}, {`res_beta$`, "4 4"}, {`_alpha_scale$`, "1"},
+	{`compressor/indexer/(kv|gate)_proj/kernel$`, "E 256"}, {`indexer/q_proj/kernel$`, "Q 8192"}, {`compressor/indexer/weights_proj/kernel$`, "E 64"}, {`indexer/position_bias$`, "4 256"}, {`indexer/kv_norm/scale$`, "128"},
+	{`csa_compressor/(kv|gate)_proj/kernel$`, "E 1024"}, {`csa_compressor/position_bias$`, "4 1024"}, {`hca_compressor/(kv|gate)_proj/kernel$`, "E 512"}, {`hca_compressor/position_bias$`, "128 512"}, {`compressor/kv_norm/scale$`, "512"},
 	// Language models.
 	{`embed_tokens_per_layer$`, "V PL"}, {`per_layer_model_projection/kernel$`, "E PL"}, {`per_layer_projection_norm/scale$`, "P"},
 	{`per_layer_input_gate/kernel$`, "E P"}, {`per_layer_projection/kernel$`, "P E"}, {`layer_scalar$`, "1"}, {`per_expert_scale$`, "X"}, {`pre_forward_scale_2$`, "E"},
@@ -181,6 +187,8 @@ const (
 )
 
 var (
+	// apart matches layers that a stacked table has unstacked.
+	apart  = regexp.MustCompile(`remainder|^params-decoder-layers_[0-9]`)
 	counts = regexp.MustCompile(`^((?:\[[0-9]+\])+) (.*)$`)
 	span   = regexp.MustCompile(`\{([0-9]+)\.\.([0-9]+)(?:/([0-9]+))?\}`)
 )
@@ -260,22 +268,34 @@ func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *
 	}
 	want, m := map[string]string{}, &manifest.Manifest{}
 	scanned := strings.HasSuffix(name, ".scan")
+	var lengths []int // of the last stack
 	for sc := bufio.NewScanner(z); sc.Scan(); {
 		cols := strings.Split(sc.Text(), "\t")
 		if strings.HasPrefix(cols[0], "#") || md.without != "" && regexp.MustCompile(md.without).MatchString(cols[0]) && !strings.HasPrefix(cols[0], "params-decoder-decoder_norm") && !strings.Contains(cols[0], "layer_norm-") {
 			continue
 		}
 		var keys []string
-		layered := scanned && strings.Contains(cols[1], "[") && !strings.Contains(cols[0], "remainder")
+		nowhere := cols[1] == "None" // stands beside others of the same stack
+		layered := scanned && !apart.MatchString(cols[0]) && (strings.Contains(cols[1], "[") || nowhere)
+		if layered && !nowhere {
+			lengths = stackLengths(t, cols[1])
+		}
 		for _, k := range strings.Split(cols[0], "+") {
 			leaf := strings.ReplaceAll(strings.TrimPrefix(k, "params-"), "-", "/")
+			root := "params/params/"
+			if !strings.HasPrefix(k, "params-") { // a collection of its own
+				root = "params/"
+			}
 			shape := md.at(leaf).shape(t, leaf)
 			if layered {
 				at := min(1, len(shape))
-				shape = append(append(append(tensor.Shape{}, shape[:at]...), stackLengths(t, cols[1])...), shape[at:]...)
+				shape = append(append(append(tensor.Shape{}, shape[:at]...), lengths...), shape[at:]...)
 			}
-			keys = append(keys, "params/params/"+leaf)
-			m.Tensors = append(m.Tensors, manifest.Tensor{Name: "params/params/" + leaf, DType: tensor.BFloat16, Shape: shape})
+			keys = append(keys, root+leaf)
+			m.Tensors = append(m.Tensors, manifest.Tensor{Name: root + leaf, DType: tensor.BFloat16, Shape: shape})
+		}
+		if nowhere {
+			continue
 		}
 		for target, index := range expandTargets(t, cols[1], layered) {
 			var parts []string
