@@ -9,6 +9,9 @@ import (
 	"github.com/loraconv/loraconv/core/tensor"
 )
 
+// Protocol is the version of the protocol between loraconv and its plugins.
+const Protocol = 1
+
 // Converter is a plugin. Both methods must be pure: the same request gives
 // the same response. An error is a fault of the plugin itself; what is wrong
 // with a spec or a checkpoint is said in PlanResponse.Diagnostics.

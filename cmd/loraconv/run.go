@@ -32,10 +32,7 @@ func (f *specFlags) register(c *cobra.Command) {
 }
 
 func (f *specFlags) options() (session.Options, error) {
-	o := session.Options{Version: version, Bundled: map[string]bool{}, VarFiles: f.varFiles, Only: f.only, Except: f.except, Vars: map[string]string{}}
-	for n := range bundled {
-		o.Bundled[n] = true
-	}
+	o := session.Options{Version: version, Bundled: bundled, VarFiles: f.varFiles, Only: f.only, Except: f.except, Vars: map[string]string{}}
 	for _, v := range f.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {

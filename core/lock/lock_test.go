@@ -139,7 +139,7 @@ func TestHostile(t *testing.T) {
 
 func TestReadWrite(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Read(dir); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := Read(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	f := sampleFile(t)
@@ -149,7 +149,7 @@ func TestReadWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	again, err := Read(dir)
+	again, _, err := Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,20 +54,21 @@ func (f *File) Encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Read reads the lock file of a directory. Where there is none, the error is
-// fs.ErrNotExist.
-func Read(dir string) (*File, error) {
+// Read reads the lock file of a directory, and returns its bytes, too. Where
+// there is none, the error is fs.ErrNotExist.
+func Read(dir string) (*File, []byte, error) {
 	path := filepath.Join(dir, Name)
 	r, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer r.Close()
 	b, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return Parse(b, path)
+	f, err := Parse(b, path)
+	return f, b, err
 }
 
 // Write replaces the lock file of a directory: whoever reads meanwhile, or

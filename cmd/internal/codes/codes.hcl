@@ -293,7 +293,61 @@ group "Plugins and the worker" {
     exit  = [64]
     means = "A source names a plugin that this loraconv does not know."
     why   = "Nothing says what the source's names mean."
-    next  = "Mend the name: the message lists the bundled plugins."
+    next  = "Mend the name, or name the plugin in required_plugins: the message lists the bundled plugins."
+  }
+  code "plugin-source" {
+    exit  = [64]
+    means = "A plugin that is not bundled is required without a source, or with one that cannot be read."
+    why   = "The source is the path below which its executable lies, and its name in the lock file."
+    next  = "Write NAME = { source = \"example.com/lab/NAME\", version = \"~> 1.0\" }."
+  }
+  code "plugin-unlocked" {
+    exit  = [64]
+    means = "The lock file has no entry of a plugin, or there is no lock file."
+    why   = "An external plugin is code that runs with your rights; only bytes that somebody has pinned run."
+    next  = "Run loraconv init, review .loraconv.lock.hcl and commit it."
+  }
+  code "plugin-platform" {
+    exit  = [64]
+    means = "The lock file does not pin a plugin for this platform, or a digest for a platform cannot be added."
+    why   = "Each platform has an executable of its own, with a digest of its own."
+    next  = "Run loraconv init on that platform, or loraconv plugins lock with the executable for it."
+  }
+  code "lock-invalid" {
+    exit  = [64]
+    means = "The lock file cannot be read or written."
+    why   = "A lock file that is read in part would pin in part."
+    next  = "Mend the line that the message names, or remove the file and run loraconv init."
+  }
+  code "lock-stale" {
+    exit  = [64, 10]
+    means = "The lock file is not what the spec requires: another version, another constraint, other bytes."
+    why   = "Spec and lock file are reviewed together; where they differ, nobody has seen what would run."
+    next  = "Run loraconv init, with -upgrade for a newer version, and review what changed."
+  }
+  code "plugin-places" {
+    exit  = [64]
+    means = "LORACONV_PLUGINS_DIR is not an absolute path."
+    why   = "A relative one would mean the working directory, from which no plugin is ever taken."
+    next  = "Give the absolute path, or unset the variable."
+  }
+  code "plugin-absent" {
+    exit  = [6]
+    means = "A plugin that is required is not installed on this machine."
+    why   = "Plugins are found in a few fixed places and nowhere else, and nothing is downloaded."
+    next  = "Put the executable at one of the paths in the message."
+  }
+  code "plugin-exposed" {
+    exit  = [6]
+    means = "Somebody else than root and you could change a plugin's executable, or it is a link."
+    why   = "What others can change is not what was reviewed."
+    next  = "Make it and the directories above it yours, with chmod go-w; install a file, not a link."
+  }
+  code "plugin-lied" {
+    exit  = [6]
+    means = "A plugin gives itself another version than the one that it is installed and pinned as."
+    why   = "The version in the provenance would be wrong."
+    next  = "Install it below its own version, and run loraconv init."
   }
   code "plugin-start" {
     exit  = [6]
@@ -351,7 +405,7 @@ group "Plugins and the worker" {
   }
   code "plugin-override" {
     exit  = [0]
-    means = "An environment variable puts another executable in the place of a bundled plugin."
+    means = "An environment variable puts another executable in the place of a bundled or pinned plugin."
     why   = "It is pinned by nothing, so outputs may differ from those of the released plugin."
     next  = "Unset the variable for real conversions."
   }

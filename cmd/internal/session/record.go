@@ -4,12 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sort"
+	"sync"
 	"time"
 
+	"github.com/loraconv/loraconv/cmd/internal/installed"
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/receipt"
@@ -160,18 +163,51 @@ func (r *record) encodeProvenance(s *Session, p *Prepared, manifest []byte) ([]b
 			Name: templateName, URI: "file://" + filepath.ToSlash(p.Template.Path), Digest: map[string]string{"loraconv_fingerprint_sha256": p.Template.Fingerprint},
 		})
 	}
-	plugin := receipt.Dependency{Name: "plugin " + p.Plugin.Name, Annotations: map[string]any{"version": p.Plugin.Version, "bundled": p.Plugin.Bundled}}
-	if p.Plugin.SHA256 != "" {
-		plugin.Digest = map[string]string{"sha256": p.Plugin.SHA256}
-		plugin.Annotations["unlocked"] = true
-	}
-	b.ResolvedDependencies = append(b.ResolvedDependencies, plugin)
+	b.ResolvedDependencies = append(b.ResolvedDependencies, pluginDependency(&p.Plugin))
 	st.Predicate.RunDetails = receipt.RunDetails{
 		Builder:  receipt.Builder{ID: receipt.BuilderID, Version: map[string]string{"loraconv": s.Version, "go": runtime.Version(), "vcs": revision()}},
 		Metadata: receipt.Metadata{StartedOn: r.started.UTC().Format(time.RFC3339), FinishedOn: time.Now().UTC().Format(time.RFC3339)},
 	}
 	return st.Encode()
 }
+
+// pluginDependency is the plugin that planned: its name, its version, and the
+// SHA-256 of the bytes that were executed. For a bundled one those are
+// loraconv's own; an external one also has its source and the lock file that
+// pins it, or the mark that nothing did.
+func pluginDependency(id *PluginID) receipt.Dependency {
+	d := receipt.Dependency{Name: "plugin " + id.Name, Annotations: map[string]any{"version": id.Version, "bundled": id.Bundled}}
+	sum := id.SHA256
+	if id.Bundled {
+		sum = ownDigest()
+	}
+	if sum != "" {
+		d.Digest = map[string]string{"sha256": sum}
+	}
+	switch {
+	case id.Lock != "":
+		d.Annotations["source"], d.Annotations["lock_sha256"] = id.Source, id.Lock
+	case !id.Bundled:
+		d.Annotations["unlocked"] = true
+	}
+	return d
+}
+
+// ownDigest is the SHA-256 of this executable, or "" where it cannot be read.
+var ownDigest = sync.OnceValue(func() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	if runtime.GOOS == "linux" {
+		exe = "/proc/self/exe" // also when the file has been replaced
+	}
+	sum, err := installed.Digest(exe)
+	if err != nil {
+		return ""
+	}
+	return sum
+})
 
 // revision is the commit that loraconv was built from, if that is known.
 func revision() string {

@@ -14,8 +14,8 @@ import (
 
 // Options is what the command line says.
 type Options struct {
-	Version  string // loraconv's own
-	Bundled  map[string]bool
+	Version  string                   // loraconv's own
+	Bundled  map[string]sdk.Converter // served by loraconv's own executable
 	Vars     map[string]string
 	VarFiles []string
 	Only     []string // globs over conversions
@@ -113,6 +113,8 @@ type PluginID struct {
 	Version string `json:"version"`
 	SHA256  string `json:"sha256,omitempty"` // of the executable; empty for a bundled one
 	Bundled bool   `json:"bundled"`
+	Source  string `json:"source,omitempty"` // of an external one, as the spec requires it
+	Lock    string `json:"lock,omitempty"`   // SHA-256 of the lock file that pins it; empty: nothing does
 }
 
 // Prepare plans one conversion. Warnings come with a plan, errors without.

@@ -58,3 +58,14 @@ func wrap(lead, text string) string {
 	}
 	return b.String() + strings.TrimRight(line, " ") + "\n"
 }
+
+// Comment sets text as lines of a comment in a spec, or nothing if it is empty.
+func Comment(indent, text string) string {
+	var b strings.Builder
+	for _, line := range strings.SplitAfter(strings.ReplaceAll(wrap(indent+"# ", Printable(text)), "\n"+indent+"  ", "\n"+indent+"# "), "\n") {
+		if strings.TrimSpace(line) != "#" {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}

@@ -2,11 +2,13 @@ package wire
 
 import (
 	"github.com/hashicorp/go-plugin"
+
+	"github.com/loraconv/loraconv/sdk"
 )
 
-// Version is the protocol version that this loraconv speaks. The host offers
+// Version is the protocol version that this loraconv speaks, sdk.Protocol. The host offers
 // all versions that it knows, the plugin takes the highest that both know.
-const Version = 1
+const Version = sdk.Protocol
 
 // PluginName is the one entry of the plugin set.
 const PluginName = "loraconv"
