@@ -70,6 +70,7 @@ type TensorDone struct {
 	SHA256    string    `json:"sha256,omitempty"`
 	NonFinite int64     `json:"nonfinite,omitempty"` // NaN and infinite values written
 	Measured  *Measured `json:"measured,omitempty"`  // with ExecuteRequest.Measure
+	Zero      bool      `json:"zero,omitempty"`      // with the digest: all of the tensor is zero
 }
 
 // Measured compares what was written of a tensor with the exact result: base,
@@ -94,6 +95,16 @@ type Done struct {
 	PeakRSS int64 `json:"peak_rss"` // of the worker, bytes
 	Chunks  int   `json:"chunks"`   // decoded
 	Missing int   `json:"missing"`  // chunks that were filled
+	// Adapters tells, by source, how many low-rank updates there were and how
+	// many of them add nothing.
+	Adapters []AdapterDone `json:"adapters,omitempty"`
+}
+
+// AdapterDone counts the low-rank updates of one source.
+type AdapterDone struct {
+	Source string `json:"source"`
+	Terms  int    `json:"terms"`
+	Idle   int    `json:"idle"` // one of the two factors holds nothing but zeros
 }
 
 // Failed ends a stream that did not: diagnostics as in package core/diag.

@@ -74,7 +74,10 @@ type Stats struct {
 	Tensors []TensorStats // same order as Plan.Tensors
 	Chunks  int           // decoded; one that is read twice counts twice
 	Missing int           // chunks that were filled
-	Report  Report
+	// Adapters tells, by source, whether the terms do anything: factors that are
+	// all zeros are those of a training that never took a step.
+	Adapters []AdapterStats
+	Report   Report
 }
 
 // TensorStats is what was measured while one tensor was computed. It does not

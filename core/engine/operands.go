@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/store"
@@ -16,6 +17,7 @@ type operand struct {
 	layout operandLayout
 	users  map[int]bool // targets
 	off    int64        // bytes, in memory or in the scratch file
+	live   atomic.Bool  // some value of it is not zero
 }
 
 func (o *operand) bytes() int64 { return 4 * int64(o.shape.Elements()) }
@@ -94,6 +96,9 @@ func (o *operands) program(sources map[string]store.Reader) (*program, error) {
 
 // write is the sink of that program.
 func (o *operands) write(i int, off int64, p []byte) error {
+	if x := o.list[i]; !x.live.Load() && !zeros(p) {
+		x.live.Store(true)
+	}
 	if o.scratch == nil {
 		copy(o.memory[o.list[i].off+off:], p)
 		return nil

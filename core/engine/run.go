@@ -245,6 +245,7 @@ func (w *work) adapters(ctx context.Context, job *Job, stats *Stats) (diag.List,
 		return nil, err
 	}
 	stats.Chunks += int(e.chunks.Load())
+	stats.Adapters = w.idle()
 	faults := e.tally.faults(w.side, func(i int) []string {
 		var names []string
 		for t := range w.ops.list[i].users {

@@ -15,20 +15,25 @@ import (
 type metadata struct {
 	ScanLayers *bool `json:"scan_layers"`
 	Lora       *struct {
-		Rank      *int     `json:"lora_rank"`
+		Rank      *float64 `json:"lora_rank"`
 		Alpha     *float64 `json:"lora_alpha"`
 		Quantized *string  `json:"lora_weight_qtype"`
 	} `json:"lora"`
 }
 
-func readMetadata(b []byte) metadata {
+// readMetadata reads a step's document. What is not there is not an error; what
+// is there and of another type is.
+func readMetadata(b []byte) (metadata, error) {
 	var doc struct {
 		Custom metadata `json:"custom_metadata"`
 	}
-	if json.Unmarshal(b, &doc) != nil {
-		return metadata{}
+	if len(b) == 0 {
+		return metadata{}, nil
 	}
-	return doc.Custom
+	if err := json.Unmarshal(b, &doc); err != nil {
+		return metadata{}, err
+	}
+	return doc.Custom, nil
 }
 
 // adapter is what scales the LoRA of one source.
@@ -40,7 +45,10 @@ type adapter struct {
 // settle reads what a source says of itself, in the spec, in its metadata, and
 // in its names and shapes, and refuses what contradicts.
 func (c *conversion) settle(s *sdk.Source, l *layout) {
-	md := readMetadata(s.Manifest.Metadata)
+	md, err := readMetadata(s.Manifest.Metadata)
+	if err != nil {
+		c.fail(diag.Keys, "metadata-unreadable", "The checkpoint's metadata cannot be read", c.source(s), "source %q: _CHECKPOINT_METADATA holds another type than MaxText writes: %v", s.Name, err)
+	}
 	if kind, ok := s.Args["kind"].(string); ok && kind != l.kind {
 		c.fail(diag.Usage, "spec-contradicts", "The spec contradicts the checkpoint", c.source(s, "kind"), `kind = %q, but source %q holds %s`, kind, s.Name, holds[l.kind])
 	}
@@ -65,7 +73,7 @@ var holds = map[string]string{"base": "a base model and no LoRA", "lora": "LoRA 
 func (c *conversion) settleLora(s *sdk.Source, l *layout, md metadata) adapter {
 	args, _ := s.Args["lora"].(map[string]any)
 	if rank, ok := args["rank"].(float64); ok {
-		c.checkRank(s, l, int(rank), diag.Usage, "the spec says rank")
+		c.checkRank(s, l, rank, diag.Usage, "the spec says rank")
 	}
 	var stored *float64
 	if md.Lora != nil {
@@ -74,7 +82,11 @@ func (c *conversion) settleLora(s *sdk.Source, l *layout, md metadata) adapter {
 			c.checkRank(s, l, *md.Lora.Rank, diag.Keys, "the checkpoint's metadata says lora_rank")
 		}
 		if md.Lora.Quantized != nil && *md.Lora.Quantized != "" {
-			c.resp.Diagnostics.Warnf("qlora-base", "The adapter was trained on a quantized base", "source %q: lora_weight_qtype is %q; the merge uses the base that the spec names, which is not quantized, so the result is not what was trained to the bit", s.Name, *md.Lora.Quantized).Path = c.source(s)
+			base := "the merge uses the base that the spec names, which is not quantized"
+			if c.method == "adapter" {
+				base = "the base that the adapter will be loaded on is another unless it is quantized in the same way"
+			}
+			c.resp.Diagnostics.Warnf("qlora-base", "The adapter was trained on a quantized base", "source %q: lora_weight_qtype is %q; %s, so the result is not what was trained to the bit", s.Name, *md.Lora.Quantized, base).Path = c.source(s)
 		}
 	}
 	alpha, isSaid := args["alpha"].(float64)
@@ -95,14 +107,14 @@ func (c *conversion) settleLora(s *sdk.Source, l *layout, md metadata) adapter {
 	return adapter{}
 }
 
-func (c *conversion) checkRank(s *sdk.Source, l *layout, want int, class diag.Class, who string) {
+func (c *conversion) checkRank(s *sdk.Source, l *layout, want float64, class diag.Class, who string) {
 	names := make([]string, 0, len(l.ranks))
 	for n := range l.ranks {
 		names = append(names, n)
 	}
 	sort.Strings(names)
-	if i := slices.IndexFunc(names, func(n string) bool { return l.ranks[n] != want }); i >= 0 {
-		c.fail(class, "spec-contradicts", "The LoRA has another rank", c.source(s, "lora", "rank"), "%s %d, but %s has rank %d", who, want, names[i], l.ranks[names[i]])
+	if i := slices.IndexFunc(names, func(n string) bool { return float64(l.ranks[n]) != want }); i >= 0 {
+		c.fail(class, "spec-contradicts", "The LoRA has another rank", c.source(s, "lora", "rank"), "%s %v, but %s has rank %d", who, want, names[i], l.ranks[names[i]])
 	}
 }
 

@@ -44,17 +44,16 @@ func (x *expansion) findSites() error {
 	for i := range x.Table.Blocks {
 		b := &x.Table.Blocks[i]
 		for p := range b.Places {
-			if ok, err := x.holds(b.Places[p].When, env{}); err != nil || !ok {
-				if err != nil {
-					return fmt.Errorf("block %q: %w", b.Name, err)
-				}
-				continue
-			}
 			axis, err := x.stackAxis(&b.Places[p])
 			if err != nil {
 				return fmt.Errorf("block %q: %w", b.Name, err)
 			}
-			for _, t := range x.trees {
+			for _, t := range x.trees { // base and adapter may be laid out differently
+				if ok, err := x.holds(b.Places[p].When, env{tree: t}); err != nil {
+					return fmt.Errorf("block %q: %w", b.Name, err)
+				} else if !ok {
+					continue
+				}
 				t.sites[b.Name] = append(t.sites[b.Name], sitesOf(t, b, p, axis)...)
 			}
 		}

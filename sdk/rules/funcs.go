@@ -14,7 +14,8 @@ import (
 // funcs gives the functions that ask about the checkpoint:
 //
 //	has("glob")     whether any source has a parameter of that name; captures in
-//	                the glob are filled in
+//	                the glob are filled in. In the condition of a block's place,
+//	                whether the source has it whose places are looked for
 //	count(block)    how many instances a block has, or how long a stack letter's
 //	                axis is; known once the parameters are found, so not in "when"
 func (x *expansion) funcs(in env) map[string]function.Function {
@@ -23,7 +24,7 @@ func (x *expansion) funcs(in env) map[string]function.Function {
 			Params: []function.Parameter{{Name: "pattern", Type: cty.String}},
 			Type:   function.StaticReturnType(cty.Bool),
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-				ok, err := x.has(fill(args[0].AsString(), in.text))
+				ok, err := x.has(fill(args[0].AsString(), in.text), in.tree)
 				return cty.BoolVal(ok), err
 			},
 		}),
@@ -39,8 +40,12 @@ func (x *expansion) funcs(in env) map[string]function.Function {
 }
 
 // has answers from the names that begin as the glob does, and remembers.
-func (x *expansion) has(pattern string) (bool, error) {
-	if ok, known := x.known[pattern]; known {
+func (x *expansion) has(pattern string, only *tree) (bool, error) {
+	key := pattern
+	if only != nil {
+		key += "\x00" + only.src.Name
+	}
+	if ok, known := x.known[key]; known {
 		return ok, nil
 	}
 	g, err := glob.Compile(pattern, '/')
@@ -50,11 +55,14 @@ func (x *expansion) has(pattern string) (bool, error) {
 	literal, _, _ := strings.Cut(pattern, "*")
 	found := false
 	for _, t := range x.trees {
+		if only != nil && t != only {
+			continue
+		}
 		for i := sort.SearchStrings(t.names, literal); i < len(t.names) && strings.HasPrefix(t.names[i], literal) && !found; i++ {
 			found = g.Match(t.names[i])
 		}
 	}
-	x.known[pattern] = found
+	x.known[key] = found
 	return found, nil
 }
 

@@ -13,6 +13,7 @@ type env struct {
 	text map[string]string     // captures, their fields, the block's path, numbers as text
 	num  map[string]int        // letters captured from the block's path
 	let  map[string]*rule.Expr // letters that the block's place defines
+	tree *tree                 // the one that has() asks; nil is all
 }
 
 // with returns e with further texts.
@@ -24,7 +25,7 @@ func (e env) with(more map[string]string) env {
 	for k, v := range more {
 		text[k] = v
 	}
-	return env{text: text, num: e.num, let: e.let}
+	return env{text: text, num: e.num, let: e.let, tree: e.tree}
 }
 
 // asker gathers what an expression refers to: letters (their sizes, or in the

@@ -190,6 +190,18 @@ group "What the spec says" {
     why   = "A guess would order rows wrongly, and nothing in the file would show it."
     next  = "Name a template, a model, or the base as source."
   }
+  code "lora-idle" {
+    exit  = [0]
+    means = "All low-rank updates of an adapter are zero, so the output is the base."
+    why   = "Second factors begin as zeros. A training run that failed before its first step saves them like that, and reports success."
+    next  = "Look for a later step, or at the log of the training run."
+  }
+  code "metadata-unreadable" {
+    exit  = [3]
+    means = "A checkpoint's own metadata holds another type where the framework writes a number or a text."
+    why   = "What it says of the LoRA's rank and alpha cannot be relied on."
+    next  = "See loraconv inspect for what it holds, and mend _CHECKPOINT_METADATA or save the checkpoint again."
+  }
   code "own-adapter" {
     exit  = [64]
     means = "A conversion names one checkpoint as its source and as an adapter."

@@ -26,12 +26,14 @@ type record struct {
 	digests  []string        // of each tensor, in the plan's order
 	finite   []int64         // non-finite values written, in the plan's order
 	measured []*sdk.Measured // in the plan's order; nil where it was not asked for
+	zero     []bool          // whether all of it is zero, in the plan's order
 	files    map[string]bool
+	adapters []sdk.AdapterDone
 }
 
 func newRecord(p *Prepared, started time.Time) *record {
 	return &record{
-		started: started, digests: make([]string, len(p.Plan.Tensors)), finite: make([]int64, len(p.Plan.Tensors)), measured: make([]*sdk.Measured, len(p.Plan.Tensors)), files: map[string]bool{},
+		started: started, digests: make([]string, len(p.Plan.Tensors)), finite: make([]int64, len(p.Plan.Tensors)), measured: make([]*sdk.Measured, len(p.Plan.Tensors)), zero: make([]bool, len(p.Plan.Tensors)), files: map[string]bool{},
 		manifest: receipt.Manifest{Conversion: p.Name, PlanDigest: p.Digest, Accounting: accounting(p)},
 	}
 }
@@ -42,7 +44,7 @@ func (r *record) tensor(t *sdk.TensorDone) error {
 		return diag.New(diag.Plugin, "worker-lied", "The worker reported a tensor that was not asked for", "index %d of %d", t.Index, len(r.digests))
 	}
 	if t.SHA256 != "" {
-		r.digests[t.Index] = t.SHA256
+		r.digests[t.Index], r.zero[t.Index] = t.SHA256, t.Zero
 	}
 	r.finite[t.Index] += t.NonFinite
 	if t.Measured != nil {

@@ -232,7 +232,11 @@ func (r *run) execute(ctx context.Context) error {
 	if err := proc.Execute(ctx, req, r.event); err != nil {
 		return err
 	}
-	return r.rec.complete(req.Measure)
+	if err := r.rec.complete(req.Measure); err != nil {
+		return err
+	}
+	r.warnIdle()
+	return nil
 }
 
 func (r *run) event(e sdk.Event) error {
@@ -249,6 +253,7 @@ func (r *run) event(e sdk.Event) error {
 		r.rec.file(e.File.File, e.File.Bytes, e.File.SHA256)
 	case e.Done != nil:
 		r.peakRSS = e.Done.PeakRSS
+		r.rec.adapters = e.Done.Adapters
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/hex"
@@ -32,10 +33,12 @@ func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats e
 		if err := s.apart(order); err != nil {
 			return err
 		}
-		d := &digest{stage: s, order: order, twin: twinhash.New()}
-		d.done = func(i int, sum string) {
+		d := &digest{stage: s, order: order, twin: twinhash.New(), zero: true}
+		d.done = func(i int, sum string, zero bool) {
 			told[i] = true
-			x.tell(sdk.Event{Tensor: x.tensorDone(i, sum, &stats.Tensors[i])})
+			done := x.tensorDone(i, sum, &stats.Tensors[i])
+			done.Zero = zero
+			x.tell(sdk.Event{Tensor: done})
 		}
 		sum, err := d.read(ctx, f)
 		if err != nil {
@@ -65,7 +68,8 @@ type digest struct {
 	order []int // of tensors, as they lie
 	twin  *twinhash.Twin
 	at    int64 // in the file
-	done  func(tensor int, sum string)
+	zero  bool  // no byte of the tensor at hand was other than zero so far
+	done  func(tensor int, sum string, zero bool)
 }
 
 func (d *digest) read(ctx context.Context, f *stageFile) (string, error) {
@@ -90,12 +94,14 @@ func (d *digest) block(b []byte) {
 		}
 		n := min(t.offset+t.bytes-d.at, int64(len(b)))
 		d.twin.Part(b[:n])
+		d.zero = d.zero && len(bytes.TrimLeft(b[:n], "\x00")) == 0
 		d.at, b = d.at+n, b[n:]
 		if d.at < t.offset+t.bytes {
 			return
 		}
 		sum := d.twin.EndPart()
-		d.done(d.order[0], hex.EncodeToString(sum[:]))
+		d.done(d.order[0], hex.EncodeToString(sum[:]), d.zero)
+		d.zero = true
 		d.order = d.order[1:]
 	}
 	d.twin.Between(b)

@@ -79,7 +79,11 @@ func (x *execution) run(ctx context.Context, p *plan.Plan, sources sources, s *s
 		}
 		return err
 	}
-	return x.emit(sdk.Event{Done: &sdk.Done{PeakRSS: peakRSS(), Chunks: stats.Chunks, Missing: stats.Missing}})
+	done := &sdk.Done{PeakRSS: peakRSS(), Chunks: stats.Chunks, Missing: stats.Missing}
+	for _, a := range stats.Adapters {
+		done.Adapters = append(done.Adapters, sdk.AdapterDone{Source: a.Source, Terms: a.Terms, Idle: a.Idle})
+	}
+	return x.emit(sdk.Event{Done: done})
 }
 
 func (x *execution) compute(ctx context.Context, p *plan.Plan, readers map[string]store.Reader, s *stage) (engine.Stats, error) {

@@ -272,6 +272,7 @@ func TestDigestOfManyBlocks(t *testing.T) {
 	for i := range data {
 		data[i] = byte(i*i>>7 ^ i)
 	}
+	clear(data[digestBlock : 2*digestBlock+5])
 	if err := os.WriteFile(filepath.Join(dir, "f"), data, 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -290,13 +291,40 @@ func TestDigestOfManyBlocks(t *testing.T) {
 		order = append(order, i)
 		want = append(want, fmt.Sprint(i, sum(data[cuts[i]:cuts[i+1]])))
 	}
-	d := &digest{stage: st, order: order, twin: twinhash.New(), done: func(i int, s string) { got = append(got, fmt.Sprint(i, s)) }}
+	zero := map[int]bool{}
+	d := &digest{stage: st, order: order, twin: twinhash.New(), zero: true, done: func(i int, s string, z bool) {
+		got, zero[i] = append(got, fmt.Sprint(i, s)), z
+	}}
 	s, err := d.read(t.Context(), file)
 	if err != nil || s != sum(data) {
 		t.Errorf("digest %s, %v, wanted %s", s, err, sum(data))
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	if d := cmp.Diff(map[int]bool{0: false, 1: true, 2: false, 3: true, 4: false, 5: true}, zero); d != "" {
+		t.Errorf("all zero: %s", d)
+	}
+}
+
+// Who adds nothing is told, by source.
+func TestIdleAdapters(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		b    []float32
+		idle int
+	}{
+		{"trained", []float32{0, 0, 1e-45}, 0},
+		{"never trained", []float32{0, float32(math.Copysign(0, -1)), 0}, 1},
+	} {
+		s := newScene(t, func(p map[string][]float32) { p["b"] = c.b })
+		if err := s.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		done := s.events[len(s.events)-1].Done
+		if d := cmp.Diff([]sdk.AdapterDone{{Source: "ft", Terms: 1, Idle: c.idle}}, done.Adapters); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
 	}
 }
 

@@ -119,6 +119,11 @@ func (s *Events) check(e *sdk.Event) error {
 		if d := e.Done; d.PeakRSS < 0 || d.Chunks < 0 || d.Missing < 0 {
 			return fmt.Errorf("done: a count is negative: %+v", *d)
 		}
+		for _, a := range e.Done.Adapters {
+			if a.Idle < 0 || a.Idle > a.Terms {
+				return fmt.Errorf("done: %d of %d updates of source %q", a.Idle, a.Terms, a.Source)
+			}
+		}
 	case e.Failed != nil:
 		s.ended = true
 		ds, err := DecodeDiagnostics(e.Failed.Diagnostics, workerClasses...)
