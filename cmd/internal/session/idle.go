@@ -43,7 +43,7 @@ func (r *run) idle(source, format string, args ...any) {
 	if r.s.Observer == nil {
 		return
 	}
-	d := diag.New(diag.Source, "lora-idle", "The LoRA changes nothing", "source %q: "+format+"; a training run that failed before its first step saves such a checkpoint", append([]any{source}, args...)...)
-	d.Severity = diag.Warning
+	var ds diag.List
+	d := ds.Warnf("lora-idle", "The LoRA changes nothing", "source %q: "+format+"; a training run that failed before its first step saves such a checkpoint", append([]any{source}, args...)...)
 	r.s.Observer.Warning(r.p.Name, d)
 }
