@@ -34,9 +34,14 @@ func TestTablesThroughTheProcess(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	const dir = "../../plugins/maxtext/testdata/mapping"
+	files, err := filepath.Glob(filepath.Join(dir, "*.tsv.gz"))
+	if names := mappingtest.Tables(); err != nil || len(files) != len(names) {
+		t.Errorf("%d tables have sizes, %d are in %s: %v", len(names), len(files), dir, err)
+	}
 	for _, name := range mappingtest.Tables() {
 		t.Run(name, func(t *testing.T) {
-			want, req := mappingtest.Read(t, "../../plugins/maxtext/testdata/mapping", name)
+			want, req := mappingtest.Read(t, dir, name)
 			resetPeak(t)
 			began, busy := time.Now(), processorTime(t)
 			p, err := host.Start(t.Context(), host.Command{Name: "maxtext", Path: bin})

@@ -87,10 +87,13 @@ var models = map[string]model{
 		"E": 1536, "H": 8, "K": 1, "D": 256, "GK": 1, "GD": 512, "M": 6144, "WM": 12288, "V": 262144, "P": 256, "PL": 35 * 256,
 		"ve": 768, "vn": 12, "vh": 64, "vf": 3072, "vp": 10240, "vi": 768,
 	}, without: "std_(scale|bias)$", cycle: 5, wide: 15, unstacked: true},
-	"gpt-oss-20b":        {dims: dims{"E": 2880, "H": 64, "K": 8, "D": 64, "X": 32, "F": 2880, "V": 201088}},
-	"deepseek2-16b":      {dims: dims{"E": 2048, "H": 16, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 10944, "X": 64, "F": 1408, "S": 2816, "V": 102400}, without: "-wq_[ab]-|-q_norm-|indexer|gate-bias"},
-	"deepseek3-671b":     {dims: dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280}, without: "-query-kernel|indexer"},
-	"deepseek4-284b":     {dims: dims{"E": 4096, "H": 64, "K": 1, "D": 512, "Q": 1024, "C": 512, "X": 256, "F": 2048, "S": 2048, "V": 129280}},
+	"gpt-oss-20b":    {dims: dims{"E": 2880, "H": 64, "K": 8, "D": 64, "X": 32, "F": 2880, "V": 201088}},
+	"deepseek2-16b":  {dims: dims{"E": 2048, "H": 16, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 10944, "X": 64, "F": 1408, "S": 2816, "V": 102400}, without: "-wq_[ab]-|-q_norm-|indexer|gate-bias"},
+	"deepseek3-671b": {dims: dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280}, without: "-query-kernel|indexer"},
+	"deepseek4-284b": {dims: dims{
+		"E": 4096, "H": 64, "K": 1, "D": 512, "Q": 1024, "C": 512, "X": 256, "F": 2048, "S": 2048, "V": 129280,
+		"k": 4, "kk": 16, "kE": 16384, "o": 8, "oi": 4096, "a": 1024, "oa": 8192, "x": 6, "2D": 1024, "cs": 4, "ch": 128, "IN": 64, "IH": 128, "2IH": 256, "II": 8192,
+	}},
 	"deepseek3.2-671b":   {dims: dims{"E": 7168, "H": 128, "Q": 1536, "QD": 192, "CR": 512 + 64, "C": 512, "KV": 256, "OD": 128, "M": 18432, "X": 256, "F": 2048, "S": 2048, "V": 129280, "IN": 64, "IH": 128}, without: "-query-kernel"},
 	"qwen3-vl-2b":        {dims: dims{"E": 2048, "H": 16, "K": 8, "D": 128, "M": 6144, "V": 151936, "ve": 1024, "vn": 16, "vh": 64, "vf": 4096, "vp": 2304, "vm": 4096}, without: "^params-decoder.*-bias$|logits_dense"},
 	"qwen3-vl-30b-a3b":   {dims: dims{"E": 2048, "H": 32, "K": 4, "D": 128, "X": 128, "F": 768, "V": 151936, "ve": 1152, "vn": 16, "vh": 72, "vf": 4304, "vp": 2304, "vm": 4608}, without: "^params-decoder.*-bias$"},
@@ -117,10 +120,10 @@ var shapes = compiled([]struct{ leaf, axes string }{
 	{`vision_entry/input_projection/kernel$`, "vi ve"}, {`pos_emb_param$`, "vp 2 ve"}, {`VisionProjector_0/projection/kernel$`, "ve E"}, {`/std_(scale|bias)$`, "ve"},
 	{`^vision_encoder/.*(scale|bias)$`, "ve"},
 	// DeepSeek V4.
-	{`tid2eid$`, "V 6"}, {`hc_fn$`, "16384 4"}, {`hc_base$`, "4"}, {`hc_scale$`, "1"}, {`wkv/kernel$`, "E K D"}, {`o_a_proj/kernel$`, "8 4096 1024"}, {`o_b_proj/kernel$`, "8192 E"},
-	{`mhc_norm/scale$`, "16384"}, {`(pre|post)_alpha$`, "16384 4"}, {`res_alpha$`, "16384 16"}, {`(pre|post)_beta$`, "4"}, {`res_beta$`, "4 4"}, {`_alpha_scale$`, "1"},
-	{`compressor/indexer/(kv|gate)_proj/kernel$`, "E 256"}, {`indexer/q_proj/kernel$`, "Q 8192"}, {`compressor/indexer/weights_proj/kernel$`, "E 64"}, {`indexer/position_bias$`, "4 256"}, {`indexer/kv_norm/scale$`, "128"},
-	{`csa_compressor/(kv|gate)_proj/kernel$`, "E 1024"}, {`csa_compressor/position_bias$`, "4 1024"}, {`hca_compressor/(kv|gate)_proj/kernel$`, "E 512"}, {`hca_compressor/position_bias$`, "128 512"}, {`compressor/kv_norm/scale$`, "512"},
+	{`tid2eid$`, "V x"}, {`hc_fn$`, "kE k"}, {`hc_base$`, "k"}, {`hc_scale$`, "1"}, {`wkv/kernel$`, "E K D"}, {`o_a_proj/kernel$`, "o oi a"}, {`o_b_proj/kernel$`, "oa E"},
+	{`mhc_norm/scale$`, "kE"}, {`(pre|post)_alpha$`, "kE k"}, {`res_alpha$`, "kE kk"}, {`(pre|post)_beta$`, "k"}, {`res_beta$`, "k k"}, {`_alpha_scale$`, "1"},
+	{`compressor/indexer/(kv|gate)_proj/kernel$`, "E 2IH"}, {`indexer/q_proj/kernel$`, "Q II"}, {`compressor/indexer/weights_proj/kernel$`, "E IN"}, {`indexer/position_bias$`, "cs 2IH"}, {`indexer/kv_norm/scale$`, "IH"},
+	{`csa_compressor/(kv|gate)_proj/kernel$`, "E 2D"}, {`csa_compressor/position_bias$`, "cs 2D"}, {`hca_compressor/(kv|gate)_proj/kernel$`, "E D"}, {`hca_compressor/position_bias$`, "ch D"}, {`compressor/kv_norm/scale$`, "D"},
 	// Language models.
 	{`embed_tokens_per_layer$`, "V PL"}, {`per_layer_model_projection/kernel$`, "E PL"}, {`per_layer_projection_norm/scale$`, "P"},
 	{`per_layer_input_gate/kernel$`, "E P"}, {`per_layer_projection/kernel$`, "P E"}, {`layer_scalar$`, "1"}, {`per_expert_scale$`, "X"}, {`pre_forward_scale_2$`, "E"},
@@ -255,7 +258,8 @@ func Compare(t *testing.T, want map[string]string, p *plan.Plan) {
 	}
 }
 
-func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *manifest.Manifest) {
+// eachRow visits the rows of a table whose keys the model has.
+func eachRow(t *testing.T, dir, name string, md model, visit func(cols []string)) {
 	t.Helper()
 	f, err := os.Open(filepath.Join(dir, name+".tsv.gz"))
 	if err != nil {
@@ -266,14 +270,31 @@ func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, m := map[string]string{}, &manifest.Manifest{}
-	scanned := strings.HasSuffix(name, ".scan")
-	var lengths []int // of the last stack
 	for sc := bufio.NewScanner(z); sc.Scan(); {
 		cols := strings.Split(sc.Text(), "\t")
 		if strings.HasPrefix(cols[0], "#") || md.without != "" && regexp.MustCompile(md.without).MatchString(cols[0]) && !strings.HasPrefix(cols[0], "params-decoder-decoder_norm") && !strings.Contains(cols[0], "layer_norm-") {
 			continue
 		}
+		visit(cols)
+	}
+}
+
+// parameter is the name of a table's key in a checkpoint, and what of it is
+// below its collection.
+func parameter(key string) (name, leaf string) {
+	leaf = strings.ReplaceAll(strings.TrimPrefix(key, "params-"), "-", "/")
+	if !strings.HasPrefix(key, "params-") { // a collection of its own
+		return "params/" + leaf, leaf
+	}
+	return "params/params/" + leaf, leaf
+}
+
+func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *manifest.Manifest) {
+	t.Helper()
+	want, m := map[string]string{}, &manifest.Manifest{}
+	scanned := strings.HasSuffix(name, ".scan")
+	var lengths []int // of the last stack
+	eachRow(t, dir, name, md, func(cols []string) {
 		var keys []string
 		nowhere := cols[1] == "None" // stands beside others of the same stack
 		layered := scanned && !apart.MatchString(cols[0]) && (strings.Contains(cols[1], "[") || nowhere)
@@ -281,21 +302,17 @@ func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *
 			lengths = stackLengths(t, cols[1])
 		}
 		for _, k := range strings.Split(cols[0], "+") {
-			leaf := strings.ReplaceAll(strings.TrimPrefix(k, "params-"), "-", "/")
-			root := "params/params/"
-			if !strings.HasPrefix(k, "params-") { // a collection of its own
-				root = "params/"
-			}
+			name, leaf := parameter(k)
 			shape := md.at(leaf).shape(t, leaf)
 			if layered {
 				at := min(1, len(shape))
 				shape = append(append(append(tensor.Shape{}, shape[:at]...), lengths...), shape[at:]...)
 			}
-			keys = append(keys, root+leaf)
-			m.Tensors = append(m.Tensors, manifest.Tensor{Name: root + leaf, DType: tensor.BFloat16, Shape: shape})
+			keys = append(keys, name)
+			m.Tensors = append(m.Tensors, manifest.Tensor{Name: name, DType: tensor.BFloat16, Shape: shape})
 		}
 		if nowhere {
-			continue
+			return
 		}
 		for target, index := range expandTargets(t, cols[1], layered) {
 			var parts []string
@@ -307,7 +324,7 @@ func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *
 			}
 			want[target] = strings.TrimPrefix(want[target]+" "+strings.Join(parts, " "), " ")
 		}
-	}
+	})
 	m.Sort()
 	return want, m
 }
