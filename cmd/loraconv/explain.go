@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,14 @@ func (a *app) explainCommand() *cobra.Command {
 		Short:   "Tell how one output tensor comes to be, or what a diagnostic's code means",
 		Example: "  loraconv explain robot.hcl -tensor paligemma_with_expert.paligemma.lm_head.weight\n  loraconv explain unpaired-lora",
 		Args:    cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, begun string) (out []string, _ cobra.ShellCompDirective) {
+			for _, n := range codes.Names() {
+				if strings.HasPrefix(n, begun) {
+					out = append(out, n)
+				}
+			}
+			return out, cobra.ShellCompDirectiveDefault
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if tensor == "" {
 				if len(args) == 0 {

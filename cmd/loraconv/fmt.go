@@ -30,7 +30,8 @@ changes. A directory means its *.hcl files; "-" is standard input, and then the
 result goes to standard output. JSON is left alone. A file is replaced at once,
 whole. Exit codes: 0 done, 10 -check found a difference, 64 a file is no valid
 HCL.`,
-		Example: "  loraconv fmt robot.hcl\n  loraconv fmt -check -diff -recursive .",
+		Example:           "  loraconv fmt robot.hcl\n  loraconv fmt -check -diff -recursive .",
+		ValidArgsFunction: specFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				args = []string{"."}

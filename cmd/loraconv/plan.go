@@ -18,10 +18,11 @@ func (a *app) planCommand() *cobra.Command {
 		out string
 	)
 	c := &cobra.Command{
-		Use:     "plan [SPEC|DIR]",
-		Short:   "Say what would be computed, and prove that nothing is lost; reads no weights",
-		Example: "  loraconv plan robot.hcl\n  loraconv plan robot.hcl -out robot.plan && loraconv run robot.plan",
-		Args:    cobra.MaximumNArgs(1),
+		Use:               "plan [SPEC|DIR]",
+		Short:             "Say what would be computed, and prove that nothing is lost; reads no weights",
+		Example:           "  loraconv plan robot.hcl\n  loraconv plan robot.hcl -out robot.plan && loraconv run robot.plan",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: specFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			o, err := f.options()
 			if err != nil {

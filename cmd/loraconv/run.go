@@ -51,10 +51,11 @@ func (a *app) runCommand() *cobra.Command {
 		workers int
 	)
 	c := &cobra.Command{
-		Use:     "run [SPEC|DIR|PLANFILE]",
-		Short:   "Convert, and publish the outputs complete or not at all",
-		Example: "  loraconv run robot.hcl\n  loraconv run robot.hcl -var checkpoint=checkpoints/pi0/exp/29999 -memory 512MiB",
-		Args:    cobra.MaximumNArgs(1),
+		Use:               "run [SPEC|DIR|PLANFILE]",
+		Short:             "Convert, and publish the outputs complete or not at all",
+		Example:           "  loraconv run robot.hcl\n  loraconv run robot.hcl -var checkpoint=checkpoints/pi0/exp/29999 -memory 512MiB",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: specFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			o, err := f.options()
 			if err != nil {

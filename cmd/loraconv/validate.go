@@ -36,7 +36,8 @@ func (a *app) validateCommand() *cobra.Command {
 		Long: `Checks specs, or with -recursive every spec below directories, without network
 and without opening a checkpoint. A variable without a value is taken as
 unknown. Exit codes: 0 all are valid, 64 one is not.`,
-		Example: "  loraconv validate robot.hcl\n  loraconv validate -recursive specs -format sarif > loraconv.sarif",
+		Example:           "  loraconv validate robot.hcl\n  loraconv validate -recursive specs -format sarif > loraconv.sarif",
+		ValidArgsFunction: specFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				args = []string{"."}
@@ -63,6 +64,7 @@ unknown. Exit codes: 0 all are valid, 64 one is not.`,
 	c.Flags().BoolVar(&v.recursive, "recursive", false, "look for specs below directories")
 	c.Flags().BoolVar(&v.strict, "warnings-as-errors", false, "exit 64 on warnings too")
 	c.Flags().StringVar(&v.format, "format", "text", "`form` of what is found: "+strings.Join(validateFormats, ", "))
+	completes(c, "format", validateFormats)
 	return c
 }
 
