@@ -118,9 +118,9 @@ Exit codes: 0 done, 3 keys do not add up, 4 bad source, 5 source changed,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		a.runCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(), a.inspectCommand(),
-		a.explainCommand(), a.diffCommand(), a.verifyCommand(), a.initCommand(), a.pluginsCommand(),
-		a.schemaCommand(), a.completionCommand(), a.versionCommand(),
+		a.runCommand(), a.mergeCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(),
+		a.inspectCommand(), a.explainCommand(), a.diffCommand(), a.verifyCommand(), a.initCommand(),
+		a.pluginsCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(),
 	)
 	usage(root)
 	return root

@@ -43,12 +43,43 @@ func (f *specFlags) options() (session.Options, error) {
 	return o, nil
 }
 
+// runFlags are the flags of every command that converts.
+type runFlags struct {
+	force   bool
+	memory  string
+	workers int
+}
+
+func (f *runFlags) register(c *cobra.Command) {
+	c.Flags().BoolVar(&f.force, "force", false, "replace an output that exists")
+	c.Flags().StringVar(&f.memory, "memory", "", "peak resident memory of all processes together, such as 512MiB; before the spec's compute block")
+	c.Flags().IntVar(&f.workers, "workers", 0, "goroutines that decode and compute; default one for each processor")
+}
+
+func (f *runFlags) into(o *session.Options) (err error) {
+	o.Force, o.Workers = f.force, f.workers
+	if f.memory != "" {
+		if o.Memory, err = spec.ParseSize(f.memory); err != nil {
+			return usageError{fmt.Errorf("-memory: %w", err)}
+		}
+		if o.Memory < spec.MinMemory {
+			return usageError{fmt.Errorf("-memory %s: at least 128MiB is needed", f.memory)}
+		}
+	}
+	if f.workers < 0 {
+		return usageError{fmt.Errorf("-workers %d: wanted a positive number", f.workers)}
+	}
+	// A hook of the tests that kill processes: phase=milliseconds.
+	phase, ms, _ := strings.Cut(os.Getenv("LORACONV_TEST_SLOW"), "=")
+	o.SlowPhase = phase
+	o.SlowMillis, _ = strconv.Atoi(ms)
+	return nil
+}
+
 func (a *app) runCommand() *cobra.Command {
 	var (
-		f       specFlags
-		force   bool
-		memory  string
-		workers int
+		f specFlags
+		r runFlags
 	)
 	c := &cobra.Command{
 		Use:               "run [SPEC|DIR|PLANFILE]",
@@ -61,29 +92,14 @@ func (a *app) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o.Force, o.Workers = force, workers
-			if memory != "" {
-				if o.Memory, err = spec.ParseSize(memory); err != nil {
-					return usageError{fmt.Errorf("-memory: %w", err)}
-				}
-				if o.Memory < spec.MinMemory {
-					return usageError{fmt.Errorf("-memory %s: at least 128MiB is needed", memory)}
-				}
+			if err := r.into(&o); err != nil {
+				return err
 			}
-			if workers < 0 {
-				return usageError{fmt.Errorf("-workers %d: wanted a positive number", workers)}
-			}
-			// A hook of the tests that kill processes: phase=milliseconds.
-			phase, ms, _ := strings.Cut(os.Getenv("LORACONV_TEST_SLOW"), "=")
-			o.SlowPhase = phase
-			o.SlowMillis, _ = strconv.Atoi(ms)
 			return a.run(c.Context(), o, target(args), f.json)
 		},
 	}
 	f.register(c)
-	c.Flags().BoolVar(&force, "force", false, "replace an output that exists")
-	c.Flags().StringVar(&memory, "memory", "", "peak resident memory of all processes together, such as 512MiB; before the spec's compute block")
-	c.Flags().IntVar(&workers, "workers", 0, "goroutines that decode and compute; default one for each processor")
+	r.register(c)
 	return c
 }
 
@@ -102,7 +118,7 @@ func (a *app) run(ctx context.Context, o session.Options, path string, asJSON bo
 	o.Log = a.logger()
 	s := session.New(o)
 	defer s.Close()
-	if session.IsPlanFile(path) {
+	if o.Text == nil && session.IsPlanFile(path) {
 		ps, ds := s.LoadPlanFile(ctx, path)
 		if err := out.diagnose(s.File, ds); err != nil {
 			return err

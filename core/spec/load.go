@@ -32,6 +32,10 @@ type Options struct {
 	// AllowUnset makes a variable without a value unknown instead of an error:
 	// what depends on it is type-checked and not judged.
 	AllowUnset bool
+	// Text is the spec itself, where it is in no file: then the path is only
+	// what it is called, relative paths start at the working directory, and no
+	// *.auto.vars.hcl is read.
+	Text []byte
 	// Version is loraconv's own, for required_version; "" is not compared.
 	Version string
 }
@@ -80,13 +84,15 @@ func newLoader(o Options) *loader {
 }
 
 func (l *loader) load(f *File) {
-	names := l.specFiles(f.Path)
-	l.functions = functionTable(l.dir)
-	for _, name := range names {
-		if file := l.parse(name, strings.HasSuffix(name, ".json")); file != nil {
-			l.bodies = append(l.bodies, file)
+	if l.opts.Text != nil {
+		l.dir = "."
+		l.body(l.parseBytes(f.Path, l.opts.Text, false))
+	} else {
+		for _, name := range l.specFiles(f.Path) {
+			l.body(l.parse(name, strings.HasSuffix(name, ".json")))
 		}
 	}
+	l.functions = functionTable(l.dir)
 	if l.faults.list.HasErrors() {
 		return // what follows from half a spec only distracts
 	}
@@ -105,6 +111,13 @@ func (l *loader) load(f *File) {
 	l.executions(f, blocks["execution"])
 	if len(blocks["conversion"]) == 0 && !l.faults.list.HasErrors() {
 		l.faults.add(diag.New(diag.Usage, codeEmpty, "No conversion", "%q says nothing to convert: it has no block conversion \"NAME\" { … }.", f.Path))
+	}
+}
+
+// body keeps a file that could be parsed.
+func (l *loader) body(file *hcl.File) {
+	if file != nil {
+		l.bodies = append(l.bodies, file)
 	}
 }
 

@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"unicode/utf8"
 
@@ -35,4 +37,14 @@ func (f *File) CodePoints(r diag.Range) (start, end int) {
 		return 1 + utf8.RuneCount(before[strings.LastIndexByte(string(before), '\n')+1:])
 	}
 	return column(r.Start), column(r.End)
+}
+
+// Digest returns the SHA-256, in hex, over the texts that were read: the
+// spec's files in order, and those of variables.
+func (f *File) Digest() string {
+	h := sha256.New()
+	for _, name := range f.l.files {
+		h.Write(f.l.texts[name])
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

@@ -104,6 +104,9 @@ func (l *loader) setVariables(f *File) {
 		}
 	}
 	for _, pattern := range []string{"*.auto.vars.hcl", "*.auto.vars.hcl.json"} {
+		if l.opts.Text != nil {
+			break
+		}
 		for _, file := range l.matching(pattern) {
 			l.fromFile(values, file, false)
 		}

@@ -2,9 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"os"
 	"path/filepath"
 
 	"github.com/loraconv/loraconv/core/diag"
@@ -164,7 +161,7 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 		Name: b.c.Name, Plugin: b.plugin.id, Method: method, DType: dtype, Plan: p, Digest: digest, Manifests: m,
 		Sources: b.opened, Template: b.template, Output: output, Compute: b.c.Compute,
 		AllowNonFinite: b.c.AllowNonFinite, FillMissing: b.c.FillMissing,
-		SpecDigest: specDigest(b.s.File.Files), Checks: checks, Expects: expects,
+		SpecDigest: b.s.File.Digest(), Checks: checks, Expects: expects,
 	}
 }
 
@@ -209,20 +206,6 @@ func effective(c *spec.Conversion, p *plan.Plan) (method, dtype string) {
 		}
 	}
 	return method, dtype
-}
-
-// specDigest is the SHA-256 over the files of a spec, in order, or "" when one
-// of them cannot be read again.
-func specDigest(files []string) string {
-	h := sha256.New()
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			return ""
-		}
-		h.Write(b)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 func ruleHint(r spec.Rule, p *plan.Plan) string {

@@ -18,6 +18,7 @@ type Options struct {
 	Bundled  map[string]sdk.Converter // served by loraconv's own executable
 	Vars     map[string]string
 	VarFiles []string
+	Text     []byte   // of a spec that is in no file; see spec.Options
 	Only     []string // globs over conversions
 	Except   []string
 	Force    bool
@@ -69,7 +70,7 @@ func (s *Session) Close() {
 // Load reads the spec and picks its conversions. allowUnset is for validate.
 func (s *Session) Load(path string, allowUnset bool) ([]*spec.Conversion, diag.List) {
 	f, ds := spec.Load(path, spec.Options{
-		Vars: s.Vars, VarFiles: s.VarFiles, Env: s.Getenv, AllowUnset: allowUnset, Version: s.Version,
+		Vars: s.Vars, VarFiles: s.VarFiles, Env: s.Getenv, AllowUnset: allowUnset, Text: s.Text, Version: s.Version,
 	})
 	s.File = f
 	if ds.HasErrors() {
