@@ -41,11 +41,11 @@ func (a *app) mergeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "merge PLUGIN CHECKPOINT OUTPUT",
 		Short: "Merge a LoRA without writing a spec first; -print-spec prints the one it makes",
-		Long: `Makes a spec of one conversion, with method = "merge", and runs it. Of openpi, the
-checkpoint holds base and LoRA, and PyTorch weights are written. Of maxtext it
-is the base, -adapter names the checkpoint of the LoRA, and a Hugging Face model
-is written. With -print-spec the spec is printed, and nothing is run: keep it,
-and run takes it from the same directory.`,
+		Long: `Makes a spec of one conversion, with method = "merge", and runs it. Of openpi,
+the checkpoint holds base and LoRA, and PyTorch weights are written. Of maxtext
+it is the base, -adapter names the checkpoint of the LoRA, and a Hugging Face
+model is written. With -print-spec the spec is printed, and nothing is run: keep
+it, and run takes it from the same directory.`,
 		Example: "  loraconv merge openpi checkpoints/pi0/exp/29999 out/robot -alpha 16\n  loraconv merge maxtext base out/model -adapter lora/500 -template llama3.1-8b\n  loraconv merge openpi checkpoints/pi0/exp/29999 out/robot -alpha 16 -print-spec > robot.hcl",
 		Args:    cobra.ExactArgs(3),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -36,9 +36,10 @@ type bundledPlugin struct {
 func (a *app) versionCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "version",
-		Short: "Print the version of loraconv, of its plans and of the bundled plugins",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "Print the version of loraconv, of its plans and of the bundled plugins",
+		Example: "  loraconv version -json",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			v, err := readVersion(c.Context())
 			if err != nil {

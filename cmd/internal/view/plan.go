@@ -4,49 +4,67 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/loraconv/loraconv/cmd/internal/session"
 	"github.com/loraconv/loraconv/core/engine"
 	"github.com/loraconv/loraconv/core/plan"
 )
 
-// Plan shows a checked plan to people: what was detected and from what, what is
-// dropped and why, one formula for each output tensor, and what running it
-// needs.
+// Plan shows a checked plan to people, in 80 columns where names allow it: what
+// was detected and from what, what is dropped and why, the formula of each
+// output tensor, those of like layers together, and what running it needs.
 func (t *Text) Plan(p *session.Prepared, needs engine.Report) error {
 	t.live.Clear()
 	var b strings.Builder
-	fmt.Fprintf(&b, "conversion %q -> %s\n", p.Name, p.Output)
+	fmt.Fprintf(&b, "conversion %q\n", p.Name)
+	b.WriteString(wrap("  output   ", Path(p.Output)))
 	plugin := p.Plugin.Name + " " + p.Plugin.Version
 	if !p.Plugin.Bundled {
 		plugin += " (not bundled, SHA-256 " + p.Plugin.SHA256 + ")"
 	}
-	fmt.Fprintf(&b, "  plugin   %s\n", plugin)
+	b.WriteString(wrap("  plugin   ", Printable(plugin)))
 	for _, s := range p.Sources {
-		fmt.Fprintf(&b, "  source   %s: %s, tree %q: %d parameters, %s\n", s.Name, s.Root, s.Tree, len(s.Manifest.Tensors), Bytes(s.Manifest.Bytes()))
-		if len(s.Layout) > 0 {
-			fmt.Fprintf(&b, "           %s\n", strings.Join(s.Layout, ", "))
-		}
+		b.WriteString(wrap("  source   ", Printable(s.Name)+": "+Path(s.Root)))
+		what := fmt.Sprintf("tree %q: %s, %s", s.Tree, Count(len(s.Manifest.Tensors), "parameter"), Bytes(s.Manifest.Bytes()))
+		b.WriteString(wrap("           ", Printable(strings.Join(append([]string{what}, s.Layout...), ", "))))
 	}
 	fmt.Fprintf(&b, "\nDetected\n")
 	for _, f := range p.Plan.Facts {
-		fmt.Fprintf(&b, "  %-28s %-12s from %s\n", f.Name, f.Value, f.From)
+		writeFact(&b, f)
 	}
 	fmt.Fprintf(&b, "\nDropped\n")
 	for _, d := range p.Plan.Drops {
-		fmt.Fprintf(&b, "  %s: %s\n", d.Name, d.Reason)
+		b.WriteString(wrap("  ", Printable(fmt.Sprintf("%s: %s", d.Name, d.Reason))))
 	}
 	if len(p.Plan.Drops) == 0 {
 		fmt.Fprintf(&b, "  nothing\n")
 	}
-	fmt.Fprintf(&b, "\nFiles\n  %s\n", p.Plan.Output.File)
+	fmt.Fprintf(&b, "\nFiles\n  %s\n", Printable(p.Plan.Output.File))
 	for _, d := range p.Plan.Documents {
-		fmt.Fprintf(&b, "  %s\n", d.Path)
+		fmt.Fprintf(&b, "  %s\n", Printable(d.Path))
 	}
 	for _, f := range p.Plan.Files {
-		fmt.Fprintf(&b, "  %s (copied)\n", f.To)
+		fmt.Fprintf(&b, "  %s (copied)\n", Printable(f.To))
 	}
-	fmt.Fprintf(&b, "\nTensors\n")
+	writeFormulas(&b, p.Plan)
+	writeNeeds(&b, needs)
+	writeTotals(&b, p)
+	_, err := io.WriteString(t.stdout, b.String())
+	return err
+}
+
+// writeFact prints a fact on one line, or what it is from below it.
+func writeFact(b *strings.Builder, f plan.Fact) {
+	fact, from := Printable(fmt.Sprintf("  %-28s %s", f.Name, f.Value)), Printable("from "+f.From)
+	if line := fact + ", " + from; utf8.RuneCountInString(line) <= columns {
+		b.WriteString(line + "\n")
+		return
+	}
+	b.WriteString(fact + "\n" + wrap("      ", from))
+}
+
+func writeTotals(b *strings.Builder, p *session.Prepared) {
 	var bytes int64
 	merged := 0
 	for i := range p.Plan.Tensors {
@@ -55,12 +73,8 @@ func (t *Text) Plan(p *session.Prepared, needs engine.Report) error {
 		if plan.Merges(x.Expr) {
 			merged++
 		}
-		fmt.Fprintf(&b, "  %s %s %v\n    = %s\n", x.Name, x.DType, x.Shape, plan.String(x.Expr))
 	}
-	writeNeeds(&b, needs)
-	fmt.Fprintf(&b, "\n%d tensors, %d of them merged with LoRA, %s; every source element is accounted for\nplan %s\n", len(p.Plan.Tensors), merged, Bytes(bytes), p.Digest)
-	_, err := io.WriteString(t.stdout, b.String())
-	return err
+	fmt.Fprintf(b, "\n%s, %d of them merged with LoRA, %s\nevery source element is accounted for\nplan %s\n", Count(len(p.Plan.Tensors), "tensor"), merged, Bytes(bytes), p.Digest)
 }
 
 // writeNeeds says how the plan would be run within the budget.
@@ -70,11 +84,11 @@ func writeNeeds(b *strings.Builder, r engine.Report) {
 	if r.Scratch {
 		where = "in a scratch file beside the output"
 	}
-	fmt.Fprintf(b, "  adapters %s %s; buffers of at most %s\n", Bytes(r.Adapters), where, Bytes(r.Buffers))
+	b.WriteString(wrap("  ", fmt.Sprintf("adapters %s %s; buffers of at most %s", Bytes(r.Adapters), where, Bytes(r.Buffers))))
 	if r.ShortRuns > 0 {
-		fmt.Fprintf(b, "  %s in runs shorter than 4 KiB\n", Count(r.ShortRuns, "group")+" written")
+		fmt.Fprintf(b, "  %s written in runs shorter than 4 KiB\n", Count(r.ShortRuns, "group"))
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(b, "  %s\n", n)
+		b.WriteString(wrap("  ", Printable(n)))
 	}
 }
