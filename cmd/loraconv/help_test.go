@@ -33,7 +33,7 @@ func TestHelpShowsExamples(t *testing.T) {
 				t.Errorf("%s: a line of the help has more than 80 columns: %s", c.CommandPath(), line)
 			}
 		}
-		for line := range strings.Lines(c.Example) {
+		for line := range strings.Lines(strings.ReplaceAll(c.Example, "\\\n", " ")) {
 			for _, one := range strings.Split(line, "&&") {
 				takes(t, one)
 			}

@@ -24,8 +24,9 @@ func (a *app) initCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init [SPEC|DIR]",
 		Short: "Pin the external plugins that a spec requires, in " + lock.Name,
-		Long: `Resolves required_plugins against the plugins that are installed on this machine,
-starts each that is pinned anew, and writes ` + lock.Name + ` beside the spec:
+		Long: `Resolves required_plugins against the plugins that are installed on this
+machine, starts each that is pinned anew, and writes ` + lock.Name + `
+beside the spec:
 the SHA-256 of each executable, by platform. Review the file and commit it. An
 external plugin runs only if it is pinned there. What is pinned is kept as long
 as the spec accepts it; -upgrade takes the newest that is installed. Nothing is
