@@ -38,6 +38,9 @@ func countWords(src []byte, mask uint64, width uint) (nan, inf int) {
 	}
 	all, low, carry := mask*lanes, mask&-mask*lanes, lanes<<(width-1)
 	size := int(width / 8)
+	if at := finitePrefix(src, all, low, carry); at > 0 {
+		src = src[at:] // what follows is short, or not all finite
+	}
 	words := view[uint64](src[:len(src)&^7])
 	for len(words) >= 4 {
 		w := words[:4:4]

@@ -62,3 +62,20 @@ func TestCountNonFinitePlaces(t *testing.T) {
 		}
 	}
 }
+
+// TestFinitePrefix compares with a loop over words.
+func TestFinitePrefix(t *testing.T) {
+	const all, low, carry = 0x7f807f807f807f80, 0x0080008000800080, 0x8000800080008000
+	for n := range 900 {
+		for _, at := range []int{-1, 0, n / 3, n / 2, n - 2} {
+			src := make([]byte, n)
+			if at >= 0 && at+2 <= n {
+				copy(src[at&^1:], bytes16(0x7f80))
+			}
+			got := finitePrefix(src, all, low, carry)
+			if got < 0 || got > n || at >= 0 && at+2 <= n && got > at&^1 {
+				t.Fatalf("%d of %d bytes are finite, and an infinity lies at %d", got, n, at&^1)
+			}
+		}
+	}
+}
