@@ -115,20 +115,22 @@ func (b *bench) convert(ctx context.Context, t *testCase) (usage, error) {
 	}
 	defer os.RemoveAll(output)
 	spec := filepath.Join(b.dir, t.checkpoint.name+"-"+t.dtype+".hcl")
-	text := fmt.Sprintf(`source "openpi" "ft" {
+	c := t.checkpoint
+	text := fmt.Sprintf(`source %q "ft" {
     path = %q
     %s
 }
 
 conversion "bench" {
-  source = source.openpi.ft
+  source = source.%s.ft
   dtype  = %q
 
-  output "pytorch" {
+  output %q {
     path = %q
+    %s
   }
 }
-`, t.checkpoint.dir, t.checkpoint.lora, t.dtype, output)
+`, c.plugin, c.dir, c.source, c.plugin, t.dtype, c.output, output, c.into)
 	if err := os.WriteFile(spec, []byte(text), 0o644); err != nil {
 		return usage{}, err
 	}
@@ -145,8 +147,8 @@ conversion "bench" {
 		said, _ := os.ReadFile(log.Name())
 		return u, fmt.Errorf("%w\n%s", err, said)
 	}
-	if _, err := os.Stat(filepath.Join(output, "model.safetensors")); err != nil {
-		return u, err
+	if files, _ := filepath.Glob(filepath.Join(output, "*.safetensors")); len(files) == 0 {
+		return u, fmt.Errorf("%s holds no weights", output)
 	}
 	return u, nil
 }

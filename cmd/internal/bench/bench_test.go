@@ -95,9 +95,10 @@ func TestBench(t *testing.T) {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	for _, want := range []string{
-		"lora zstd -d | cat", "array zstd -d | cat",
+		"lora zstd -d | cat", "array zstd -d | cat", "stack zstd -d | cat",
 		"lora bfloat16 1GiB", "lora float32 1GiB", "lora bfloat16 256MiB", "lora float32 256MiB",
 		"array bfloat16 1GiB", "array float32 1GiB", "array bfloat16 256MiB", "array float32 256MiB",
+		"stack bfloat16 1GiB", "stack float32 1GiB", "stack bfloat16 256MiB", "stack float32 256MiB",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, &out)
@@ -158,7 +159,7 @@ func TestBounds(t *testing.T) {
 		{"too much memory on small sizes", "float32", usage{2 * time.Second, 4 * time.Second, 1<<30 + 1}, true, false},
 		{"slow", "bfloat16", usage{20 * time.Second, 4 * time.Second, 1 << 30}, false, true},
 	} {
-		cp := &checkpoint{name: "lora", decoded: 1e9, zstd: []usage{{wall: time.Second, cpu: 2 * time.Second}}}
+		cp := &checkpoint{name: "lora", within: 2, wanted: 0.6, decoded: 1e9, zstd: []usage{{wall: time.Second, cpu: 2 * time.Second}}}
 		cp.cases = []*testCase{{checkpoint: cp, dtype: c.dtype, memory: "1GiB", allowed: 1 << 30, runs: []usage{c.run}}}
 		var out bytes.Buffer
 		b := &bench{options: &options{rounds: 1, small: c.small}, out: &out, checkpoints: []*checkpoint{cp}}

@@ -20,8 +20,13 @@ type checkpoint struct {
 	name, what string
 	dir        string
 	leaves     []gen.Leaf
-	limit      int64
-	lora       string   // what the spec's source block says of the adapters
+	save       gen.Save
+	plugin     string   // of the source
+	source     string   // what its block says beside the path
+	output     string   // the output's format
+	into       string   // what its block says beside the path
+	within     float64  // CPU seconds to bfloat16 at most, times zstd's; 0: no bound
+	wanted     float64  // throughput, times zstd's
 	inputs     []string // files with parameters
 	frames     []string // one for each chunk
 	decoded    int64    // bytes of all parameters
@@ -44,23 +49,30 @@ const linearOptional = `lora {
     }`
 
 func (b *bench) list() []*checkpoint {
-	lora, array := gen.Pi0, gen.Gating
+	lora, array, stack := gen.Pi0, gen.Gating, gen.Llama
 	if b.small {
-		lora, array = gen.SmallPi0, gen.SmallGating
+		lora, array, stack = gen.SmallPi0, gen.SmallGating, gen.SmallLlama
 	}
 	return []*checkpoint{
 		{
 			name: "lora", what: "a pi0 LoRA run: base bfloat16, adapters (rank 16 and 32), vision and projections float32",
-			leaves: lora.Leaves(tensor.BFloat16), limit: lora.ChunkBytes, lora: "lora {\n      alpha = 16\n    }",
+			leaves: lora.Leaves(tensor.BFloat16), save: gen.OpenPI(lora.ChunkBytes),
+			plugin: "openpi", source: "lora {\n      alpha = 16\n    }", output: "pytorch", within: 2, wanted: 0.6,
 		},
 		{
 			name: "array", what: "gating_einsum alone: float32, four chunks, rank 16",
-			leaves: array.Leaves(tensor.Float32), limit: array.ChunkBytes, lora: linearOptional,
+			leaves: array.Leaves(tensor.Float32), save: gen.OpenPI(array.ChunkBytes),
+			plugin: "openpi", source: linearOptional, output: "pytorch", within: 2, wanted: 0.6,
+		},
+		{
+			name: "stack", what: "four layers of Llama 3.1 8B, scanned on axis 1: bfloat16, zarr 3, adapters of rank 16 on all projections",
+			leaves: stack.Leaves(tensor.BFloat16), save: gen.MaxText(stack.ChunkBytes, stack.Rank),
+			plugin: "maxtext", source: `model = "llama3.1-8b"`, output: "huggingface", into: `template = "none"`, wanted: 0.5,
 		},
 	}
 }
 
-// prepare makes what is not there yet: two at a time, each uses one core.
+// prepare makes what is not there yet: side by side, each uses one core.
 func (b *bench) prepare(ctx context.Context) error {
 	b.checkpoints = b.list()
 	started := time.Now()
@@ -90,7 +102,7 @@ func (b *bench) prepare(ctx context.Context) error {
 }
 
 func (c *checkpoint) prepare(ctx context.Context) error {
-	if err := gen.Write(c.dir, c.leaves, c.limit); err != nil {
+	if err := gen.Write(c.dir, c.leaves, c.save); err != nil {
 		return err
 	}
 	for i := range c.leaves {
@@ -110,7 +122,7 @@ func (c *checkpoint) extract(ctx context.Context) error {
 		return err
 	}
 	defer d.Close()
-	r, err := d.Tree("params")
+	r, err := d.Tree(c.save.Item)
 	if err != nil {
 		return err
 	}

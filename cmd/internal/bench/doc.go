@@ -4,7 +4,7 @@
 //	make bench
 //	go run ./cmd/internal/bench -dir /var/tmp/bench -rounds 5
 //
-// It makes two checkpoints (package gen says how), unless -dir holds them from
+// It makes three checkpoints (package gen says how), unless -dir holds them from
 // an earlier time, and puts the zstd frames that they consist of into files of
 // their own. Then, in rounds in which everything takes its turn, it runs
 //
@@ -29,6 +29,6 @@
 // the clock, which takes about 13 GB of memory at the full sizes.
 //
 // It exits with 1 if memory goes over what was allowed, or if the CPU of a
-// conversion to bfloat16 is more than twice that of zstd. With -small, sizes
+// conversion of openpi's to bfloat16 is more than twice that of zstd. With -small, sizes
 // are those of a test, and times mean nothing: only memory is judged.
 package main

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,8 +90,8 @@ func TestSmall(t *testing.T) {
 // promised; and a second Write leaves it alone.
 func TestWrite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	leaves := SmallPi0.Leaves(tensor.BFloat16)
-	if err := Write(dir, leaves, SmallPi0.ChunkBytes); err != nil {
+	leaves, save := SmallPi0.Leaves(tensor.BFloat16), OpenPI(SmallPi0.ChunkBytes)
+	if err := Write(dir, leaves, save); err != nil {
 		t.Fatal(err)
 	}
 	d, err := all.Open(t.Context(), dir, all.Options{})
@@ -120,13 +121,13 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	before := stat(t, dir)
-	if err := Write(dir, leaves, SmallPi0.ChunkBytes); err != nil {
+	if err := Write(dir, leaves, save); err != nil {
 		t.Fatal(err)
 	}
 	if after := stat(t, dir); !os.SameFile(before, after) {
 		t.Error("what was complete was made again")
 	}
-	if err := Write(dir, leaves[1:], SmallPi0.ChunkBytes); err != nil {
+	if err := Write(dir, leaves[1:], save); err != nil {
 		t.Fatal(err)
 	}
 	if after := stat(t, dir); os.SameFile(before, after) {
@@ -134,9 +135,53 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// TestLlamaLeaves compares the layers with those of a checkpoint that MaxText
+// saved, but for the sizes.
+func TestLlamaLeaves(t *testing.T) {
+	at := filepath.Join("..", "..", "..", "..", "examples", "maxtext-llama31-lora", "checkpoint")
+	want := map[string]tensor.Shape{}
+	for _, dir := range []string{"base", "lora"} {
+		d, err := all.Open(t.Context(), filepath.Join(at, dir), all.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		for _, tree := range d.Describe().Trees {
+			r, err := d.Tree(tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			for _, p := range r.Manifest().Tensors {
+				if name, ok := strings.CutPrefix(p.Name, "params/params/"); ok {
+					want[name] = p.Shape
+				}
+			}
+		}
+	}
+	made := map[string]tensor.Shape{}
+	z := Stack{Layers: 3, Width: 48, MLP: 56, Heads: 4, KVHeads: 2, HeadDim: 16, Vocabulary: 128, Rank: 4}
+	for _, l := range z.Leaves(tensor.BFloat16) {
+		made[l.Name] = l.Shape
+	}
+	for name, shape := range want {
+		if !made[name].Equal(shape) {
+			t.Errorf("%s: %v, MaxText made %v", name, made[name], shape)
+		}
+	}
+	for name := range made {
+		if _, ok := want[name]; !ok && !strings.Contains(name, "_lora_") {
+			t.Errorf("MaxText made no %s", name)
+		}
+	}
+	if len(want) < 18 {
+		t.Errorf("%d leaves to compare with", len(want))
+	}
+}
+
 func stat(t *testing.T, dir string) os.FileInfo {
 	t.Helper()
-	st, err := os.Stat(filepath.Join(dir, filepath.FromSlash(Tree), "_METADATA"))
+	st, err := os.Stat(filepath.Join(dir, "29999", "params", "_METADATA"))
 	if err != nil {
 		t.Fatal(err)
 	}
