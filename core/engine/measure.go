@@ -119,7 +119,7 @@ func (e *executor) measureTile(k *worker, s *slab, u *unit, t box, strides []int
 	delta := k.exact.delta[:n]
 	clear(delta)
 	for i, term := range u.terms {
-		k.merger.addExact(term, delta, k.operands[i][0], k.operands[i][1], t, u.strides, strides)
+		k.merger.addExact(term, delta, k.operands[i], t, u.strides, strides)
 	}
 }
 
@@ -203,9 +203,9 @@ func step64(w []float64, s plan.Step, offset bool) {
 }
 
 // addExact adds the product of t, in float64, to w.
-func (m *merger) addExact(t *term, w []float64, rows, cols []float32, b box, leaf, tile []int) {
+func (m *merger) addExact(t *term, w []float64, h held, b box, leaf, tile []int) {
 	m.wide = w
-	m.t, m.rows, m.cols, m.box, m.leaf, m.tile, m.dims = t, rows, cols, b, leaf, tile, m.dims[:0]
+	m.t, m.held, m.box, m.leaf, m.tile, m.dims = t, h, b, leaf, tile, m.dims[:0]
 	m.axis(len(b.lo)-1, 0, 0)
 	m.wide = nil
 }
@@ -213,5 +213,5 @@ func (m *merger) addExact(t *term, w []float64, rows, cols []float32, b box, lea
 // productExact is the last step of loop for addExact.
 func (m *merger) productExact(row, col leafDim, tileAt, rowsAt, colsAt, ldw int) {
 	t := m.t
-	kernel.Product64(m.wide[tileAt:], ldw, m.rows[rowsAt:], t.k*(row.leaf/t.c), m.cols[colsAt:], t.c, row.size, col.size, t.k, t.scale)
+	kernel.Product64(m.wide[tileAt:], ldw, m.rows[rowsAt:], t.k*(row.leaf/t.c), m.cols[colsAt:], m.ldc, row.size, col.size, t.k, t.scale)
 }

@@ -5,15 +5,15 @@ import "github.com/loraconv/loraconv/core/kernel"
 // merger adds a term to tiles of float32. It owns the room that this takes and
 // belongs to one goroutine.
 type merger struct {
-	t          *term
-	w          []float32
-	rows, cols []float32
-	box        box
-	leaf       []int // strides of the leaf, flat in C order; 0 on indexed axes
-	tile       []int // strides of the tile
-	dims       []leafDim
-	work       []float32
-	wide       []float64 // of addExact; else nil
+	t *term
+	w []float32
+	held
+	box  box
+	leaf []int // strides of the leaf, flat in C order; 0 on indexed axes
+	tile []int // strides of the tile
+	dims []leafDim
+	work []float32
+	wide []float64 // of addExact; else nil
 }
 
 // leafDim is size elements that lie leaf apart in the leaf and tile apart in
@@ -21,11 +21,11 @@ type merger struct {
 type leafDim struct{ size, leaf, tile int }
 
 // add adds t to w, which holds the coordinates of b in C order.
-func (m *merger) add(t *term, w, rows, cols []float32, b box, leaf, tile []int) {
+func (m *merger) add(t *term, w []float32, h held, b box, leaf, tile []int) {
 	if need := kernel.MergeScratch(t.k); len(m.work) < need {
 		m.work = make([]float32, need)
 	}
-	m.t, m.w, m.rows, m.cols, m.box, m.leaf, m.tile, m.dims = t, w, rows, cols, b, leaf, tile, m.dims[:0]
+	m.t, m.w, m.held, m.box, m.leaf, m.tile, m.dims = t, w, h, b, leaf, tile, m.dims[:0]
 	m.axis(len(b.lo)-1, 0, 0)
 }
 
@@ -105,7 +105,7 @@ func (m *merger) loop(dims []leafDim, row, col leafDim, leafAt, tileAt int) {
 		return
 	}
 	t := m.t
-	rowsAt, colsAt := leafAt/t.c%t.r*t.k, leafAt%t.c
+	rowsAt, colsAt := (leafAt/t.c%t.r-m.row0)*t.k, leafAt%t.c-m.col0
 	o := leafAt / t.c / t.r
 	for _, l := range t.outer {
 		rowsAt += o % l.size * l.rows
@@ -117,6 +117,6 @@ func (m *merger) loop(dims []leafDim, row, col leafDim, leafAt, tileAt int) {
 		m.productExact(row, col, tileAt, rowsAt, colsAt, ldw)
 		return
 	}
-	kernel.Merge(m.w[tileAt:], ldw, m.rows[rowsAt:], t.k*(row.leaf/t.c), m.cols[colsAt:], t.c,
+	kernel.Merge(m.w[tileAt:], ldw, m.rows[rowsAt:], t.k*(row.leaf/t.c), m.cols[colsAt:], m.ldc,
 		row.size, col.size, t.k, t.scale, m.work)
 }

@@ -154,51 +154,93 @@ func (o *operands) inMemory(i, elements int) []float32 {
 	return floatsOf(o.memory[o.list[i].off:][:4*elements])
 }
 
-// get returns operand i; put must follow.
-func (o *operands) get(i int) ([]float32, error) {
-	n := o.list[i].layout.elements()
+// span is a part of an operand that lies as a matrix of so wide rows: some rows
+// of it, and of each some columns.
+type span struct{ operand, width, row, rows, col, cols int }
+
+// held is what a worker has of a term's operands. It begins at row0 of the rows
+// operand and at col0 of the cols operand, of which a row has ldc elements.
+type held struct {
+	rows, cols []float32
+	row0, col0 int
+	ldc        int
+	spans      [2]span // in the cache, if there is a scratch file
+}
+
+// hold makes the operands of t ready for a region of the base; let must follow.
+// Where they are in a scratch file, only what the region needs is read: a chunk
+// that holds a few columns of every layer would else read all of B for each of
+// its slabs.
+func (o *operands) hold(t *term, region box, leaf []int) (held, error) {
 	if o.scratch == nil {
-		return o.inMemory(i, n), nil
+		return held{
+			rows: o.inMemory(t.rows, o.list[t.rows].layout.elements()),
+			cols: o.inMemory(t.cols, o.list[t.cols].layout.elements()), ldc: t.c,
+		}, nil
 	}
-	return o.cache.get(i, n, func(dst []float32) error {
-		_, err := o.scratch.ReadAt(bytesOf(dst), o.list[i].off)
-		return err
-	})
+	h := held{ldc: t.c}
+	rows, cols := t.need(region, leaf)
+	rows.operand, cols.operand = t.rows, t.cols
+	if len(t.outer) > 0 { // a stack of matrices: all of it
+		rows = span{operand: t.rows, rows: 1, cols: o.list[t.rows].layout.elements()}
+		cols = span{operand: t.cols, rows: 1, cols: o.list[t.cols].layout.elements()}
+	} else {
+		h.row0, h.col0, h.ldc = rows.row, cols.col, cols.cols
+	}
+	h.spans = [2]span{rows, cols}
+	var err error
+	if h.rows, err = o.cache.get(rows, o.read); err != nil {
+		return h, err
+	}
+	if h.cols, err = o.cache.get(cols, o.read); err != nil {
+		o.cache.put(rows)
+	}
+	return h, err
 }
 
-func (o *operands) put(i int) {
+func (o *operands) let(h *held) {
 	if o.scratch != nil {
-		o.cache.put(i)
+		o.cache.put(h.spans[0])
+		o.cache.put(h.spans[1])
 	}
 }
 
-// acquire makes the operands of u ready, in k.
-func (e *executor) acquire(k *worker, u *unit) error {
-	k.operands = k.operands[:0]
-	for i, t := range u.terms {
-		rows, err := e.ops.get(t.rows)
-		if err == nil {
-			var cols []float32
-			if cols, err = e.ops.get(t.cols); err == nil {
-				k.operands = append(k.operands, [2][]float32{rows, cols})
-				continue
-			}
-			e.ops.put(t.rows)
+// read reads s from the scratch file: in one go, or row by row.
+func (o *operands) read(s span, dst []float32) error {
+	p := o.list[s.operand]
+	width := s.width
+	if s.rows == 1 || s.cols == width {
+		_, err := o.scratch.ReadAt(bytesOf(dst), p.off+4*int64(s.row*width+s.col))
+		return err
+	}
+	for i := range s.rows {
+		row := dst[i*s.cols:][:s.cols]
+		if _, err := o.scratch.ReadAt(bytesOf(row), p.off+4*int64((s.row+i)*width+s.col)); err != nil {
+			return err
 		}
-		for _, t := range u.terms[:i] {
-			e.ops.put(t.rows)
-			e.ops.put(t.cols)
-		}
-		return scratchFault(err)
 	}
 	return nil
 }
 
-func (e *executor) release(u *unit) {
+// acquire makes the operands of u ready, in k, for a region of its base.
+func (e *executor) acquire(k *worker, u *unit, region box) error {
+	k.operands = k.operands[:0]
 	for _, t := range u.terms {
-		e.ops.put(t.rows)
-		e.ops.put(t.cols)
+		h, err := e.ops.hold(t, region, u.strides)
+		if err != nil {
+			e.release(k)
+			return scratchFault(err)
+		}
+		k.operands = append(k.operands, h)
 	}
+	return nil
+}
+
+func (e *executor) release(k *worker) {
+	for i := range k.operands {
+		e.ops.let(&k.operands[i])
+	}
+	k.operands = k.operands[:0]
 }
 
 // cache holds operands that were read from the scratch file, the most recently
@@ -209,7 +251,7 @@ type cache struct {
 	limit   int64
 	size    int64
 	clock   int64
-	entries map[int]*entry
+	entries map[span]*entry
 }
 
 type entry struct {
@@ -220,7 +262,7 @@ type entry struct {
 	used  int64
 }
 
-func (c *cache) get(i, elements int, fill func([]float32) error) ([]float32, error) {
+func (c *cache) get(i span, fill func(span, []float32) error) ([]float32, error) {
 	c.mu.Lock()
 	c.clock++
 	if e := c.entries[i]; e != nil {
@@ -234,18 +276,18 @@ func (c *cache) get(i, elements int, fill func([]float32) error) ([]float32, err
 		}
 		return floatsOf(e.buf), nil
 	}
-	need := 4 * int64(elements)
+	need := 4 * int64(i.rows) * int64(i.cols)
 	c.evict(need)
 	e := &entry{ready: make(chan struct{}), refs: 1, used: c.clock}
 	if c.entries == nil {
-		c.entries = map[int]*entry{}
+		c.entries = map[span]*entry{}
 	}
 	c.entries[i] = e
 	c.size += need
 	e.buf, e.err = c.arena.get(int(need))
 	c.mu.Unlock()
 	if e.err == nil {
-		e.err = fill(floatsOf(e.buf))
+		e.err = fill(i, floatsOf(e.buf))
 	}
 	close(e.ready)
 	if e.err != nil {
@@ -258,27 +300,28 @@ func (c *cache) get(i, elements int, fill func([]float32) error) ([]float32, err
 // evict makes room for need bytes, as far as entries are not in use.
 func (c *cache) evict(need int64) {
 	for c.size+need > c.limit {
-		oldest := -1
+		var oldest *entry
+		var at span
 		for i, e := range c.entries {
-			if e.refs == 0 && (oldest < 0 || e.used < c.entries[oldest].used) {
-				oldest = i
+			if e.refs == 0 && (oldest == nil || e.used < oldest.used) {
+				oldest, at = e, i
 			}
 		}
-		if oldest < 0 {
+		if oldest == nil {
 			return
 		}
-		c.drop(oldest)
+		c.drop(at)
 	}
 }
 
-func (c *cache) drop(i int) {
+func (c *cache) drop(i span) {
 	e := c.entries[i]
 	c.size -= int64(len(e.buf))
 	c.arena.put(e.buf)
 	delete(c.entries, i)
 }
 
-func (c *cache) put(i int) {
+func (c *cache) put(i span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.entries[i].refs--

@@ -43,14 +43,42 @@ func TestPlanTerm(t *testing.T) {
 	}
 }
 
+// TestNeed: what a region needs of operands, as matrices [r, k] and [k, c].
+func TestNeed(t *testing.T) {
+	tm := &term{r: 30_000, c: 60, k: 16} // 1024 rows are 64 KiB
+	for _, tt := range []struct {
+		name       string
+		lo, hi     []int
+		leaf       []int
+		rows, cols span
+	}{
+		{"[d, l, f]", []int{2000, 3, 10}, []int{2100, 4, 30}, []int{60, 0, 1},
+			span{width: 16, row: 1024, rows: 2048, cols: 16}, span{width: 60, rows: 16, col: 10, cols: 20}},
+		{"the last rows", []int{29_999, 0}, []int{30_000, 60}, []int{60, 1},
+			span{width: 16, row: 29_696, rows: 304, cols: 16}, span{width: 60, rows: 16, cols: 60}},
+		{"[f, d]", []int{59, 0}, []int{60, 5}, []int{1, 60},
+			span{width: 16, rows: 1024, cols: 16}, span{width: 60, rows: 16, col: 59, cols: 1}},
+		{"[d, n, h], 6 heads of 10", []int{0, 2, 3}, []int{1, 4, 5}, []int{60, 10, 1},
+			span{width: 16, rows: 1024, cols: 16}, span{width: 60, rows: 16, col: 23, cols: 12}},
+		{"[d*f]", []int{50}, []int{70}, []int{1},
+			span{width: 16, rows: 30_000, cols: 16}, span{width: 60, rows: 16, cols: 60}},
+	} {
+		rows, cols := tm.need(box{tt.lo, tt.hi}, tt.leaf)
+		if rows != tt.rows || cols != tt.cols {
+			t.Errorf("%s: rows %+v and columns %+v, wanted %+v and %+v", tt.name, rows, cols, tt.rows, tt.cols)
+		}
+	}
+}
+
 // TestCacheKeepsWhatIsInUse: room is made by dropping the oldest that nobody
 // holds, and nothing else.
 func TestCacheKeepsWhatIsInUse(t *testing.T) {
 	a := &arena{limit: 1 << 20}
 	c := &cache{arena: a, limit: 4 * 3000}
 	reads := 0
+	whole := func(i int) span { return span{operand: i, rows: 10, cols: 100} }
 	get := func(i int) []float32 {
-		f, err := c.get(i, 1000, func(dst []float32) error {
+		f, err := c.get(whole(i), func(_ span, dst []float32) error {
 			reads++
 			for k := range dst {
 				dst[k] = float32(i)
@@ -67,21 +95,21 @@ func TestCacheKeepsWhatIsInUse(t *testing.T) {
 		if f := get(i); f[0] != float32(i) || f[999] != float32(i) || held[0] != 0 || held[999] != 0 {
 			t.Fatalf("operand %d is %g, the one that is held is %g", i, f[0], held[0])
 		}
-		c.put(i)
+		c.put(whole(i))
 	}
 	get(5)
-	c.put(5)
+	c.put(whole(5))
 	if reads != 6 || c.size > c.limit {
 		t.Errorf("%d reads, %d bytes kept of %d", reads, c.size, c.limit)
 	}
 	get(1) // dropped in the meantime
-	c.put(1)
+	c.put(whole(1))
 	if reads != 7 {
 		t.Errorf("%d reads", reads)
 	}
-	c.put(0)
+	c.put(whole(0))
 	broken := errors.New("broken")
-	if _, err := c.get(9, 1000, func([]float32) error { return broken }); err != broken {
+	if _, err := c.get(whole(9), func(span, []float32) error { return broken }); err != broken {
 		t.Errorf("error %v", err)
 	}
 }

@@ -256,6 +256,18 @@ func TestHardShapes(t *testing.T) {
 		l.add(t, bf, &plan.Affine{X: &plan.Slice{X: flat, Axis: 0, Start: 33, Size: 27}, Div: 3, Add: 1})
 		l.check(t)
 	})
+	t.Run("many rows and few columns of an adapter", func(t *testing.T) { // in a scratch file: parts of both operands
+		l := newLineup(map[string]*array{
+			"w": arr(bf, tensor.Shape{30_000, 2, 6}, tensor.Shape{17_000, 2, 4}),
+			"a": arr(f32, tensor.Shape{30_000, 2, 2}, nil), "b": arr(f32, tensor.Shape{2, 2, 6}, nil),
+		})
+		for i := range 2 {
+			at := plan.At{Axis: 1, Pos: i}
+			m := &plan.Merge{Base: src("w", at), Terms: []plan.Term{{A: src("a", at), B: src("b", at), Einsum: "d r, r f -> d f", Scale: 0.1}}}
+			l.add(t, bf, &plan.Rearrange{X: m, Pattern: "d f -> f d"})
+		}
+		l.check(t)
+	})
 	t.Run("wide rows", func(t *testing.T) {
 		l := newLineup(map[string]*array{
 			"w": arr(f32, tensor.Shape{3, 5, 1000}, tensor.Shape{2, 5, 700}),

@@ -34,6 +34,33 @@ type term struct {
 // label's index does: 0 where the operand does not have it.
 type outerLabel struct{ size, rows, cols int }
 
+// spanBytes is how much of a rows operand is read at least: neighbouring slabs
+// need neighbouring rows.
+const spanBytes = 64 << 10
+
+// need returns the parts of the two operands, as matrices [r, k] and [k, c], that
+// a region needs whose axes have these strides in the leaf. It is for terms
+// without outer labels.
+func (t *term) need(region box, leaf []int) (rows, cols span) {
+	var row, rowEnd, col, colEnd int // the first and the last
+	for x, s := range leaf {
+		lo, hi := region.lo[x], region.hi[x]-1
+		if s >= t.c {
+			row, rowEnd = row+lo*(s/t.c), rowEnd+hi*(s/t.c)
+		} else {
+			col, colEnd = col+lo*s, colEnd+hi*s
+		}
+	}
+	if colEnd >= t.c || rowEnd >= t.r { // an axis that runs over the border of a row
+		row, rowEnd, col, colEnd = 0, t.r-1, 0, t.c-1
+	}
+	block := max(1, spanBytes/(4*t.k))
+	row, rowEnd = row/block*block, min((rowEnd/block+1)*block, t.r)
+	rows = span{width: t.k, row: row, rows: rowEnd - row, cols: t.k}
+	cols = span{width: t.c, rows: t.k, col: col, cols: colEnd + 1 - col}
+	return rows, cols
+}
+
 // contraction is a term worked out for the sizes of its labels.
 type contraction struct {
 	term

@@ -27,7 +27,7 @@ type worker struct {
 	slabStrides     []int
 	tileStrides     []int
 	shape, dst, src []int
-	operands        [][2][]float32
+	operands        []held
 	emit            func(*piece)
 	moveFrom        []byte
 	moveTo          []byte
@@ -91,10 +91,10 @@ func (e *executor) unit(k *worker, s *slab, in *inst, region box) error {
 	if !tiles {
 		return e.hook()
 	}
-	if err := e.acquire(k, u); err != nil {
+	if err := e.acquire(k, u, region); err != nil {
 		return err
 	}
-	defer e.release(u)
+	defer e.release(k)
 	return k.eachTile(region, func(tile box) error {
 		e.tile(k, s, in, tile)
 		return e.hook()
@@ -181,7 +181,7 @@ func (e *executor) tile(k *worker, s *slab, in *inst, t box) {
 	if len(u.terms) > 0 {
 		decode()
 		for i, term := range u.terms {
-			k.merger.add(term, w, k.operands[i][0], k.operands[i][1], t, u.strides, strides)
+			k.merger.add(term, w, k.operands[i], t, u.strides, strides)
 		}
 	}
 	measured := e.measures && e.outputs
