@@ -88,7 +88,8 @@ func (m *member) turnedRows() int64 {
 	return n
 }
 
-// choose finds the first rung that fits: long runs, shorter runs, then the
+// choose finds the first rung that fits: long runs, also if no other group can
+// then run beside this one, shorter runs, then the
 // fewest passes; as a last resort runs of any length. Nothing else differs
 // between rungs but time.
 func (l *ladder) choose(g *group) *memoryError {
@@ -98,7 +99,8 @@ func (l *ladder) choose(g *group) *memoryError {
 		whole := cands[len(cands)-1]
 		l.measure(g, &whole, false)
 		good, fair := min(goodRun, whole.run), min(fairRun, whole.run)
-		if l.amply(g, cands, min(longRun, whole.run)) || l.once(g, cands, good, &need) || l.once(g, cands, fair, &need) || l.often(g, cands, fair, &need) ||
+		long := min(longRun, whole.run)
+		if l.amply(g, cands, long) || l.once(g, cands, long, &need) || l.once(g, cands, good, &need) || l.once(g, cands, fair, &need) || l.often(g, cands, fair, &need) ||
 			l.once(g, cands, 1, &need) || l.often(g, cands, 1, &need) {
 			return nil
 		}

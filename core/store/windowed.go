@@ -1,17 +1,20 @@
 package store
 
 import (
+	"cmp"
 	"os"
-	"sort"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
 // WindowedFile writes at offsets and keeps the page cache out of the way:
 // large writes go past it, as far as they are whole blocks. What else was
-// written is sent to the disk window by window, and dropped from memory once it
-// is there. Without that, writing a large output costs more in fresh page-cache
-// pages than in computation. It may be used by several goroutines.
+// written is sent to the disk window by window, and long stretches of it are
+// dropped from memory once they are there. Without that, writing a large output
+// costs more in fresh page-cache pages than in computation. Short stretches stay:
+// their neighbours will come, and a page that they share would have to be read
+// back from the disk if it were dropped. It may be used by several goroutines.
 //
 // No page is written in both ways, for none of those that the cache holds is
 // wholly within one large write; so neither way sees stale bytes of the other.
@@ -24,6 +27,7 @@ type WindowedFile struct {
 	bytes   int64
 	current []span // written since the last flush began
 	flying  []span // being written back
+	dropped []span // of these, what is dropped then
 	failed  error  // of the disk: every later call reports it
 }
 
@@ -80,7 +84,7 @@ func (w *WindowedFile) cached(p []byte, off int64) (int, error) {
 	if n > 0 {
 		w.current = extend(w.current, span{off, off + int64(n)})
 	}
-	if w.bytes += int64(n); w.bytes >= w.window {
+	if w.bytes += int64(n); w.bytes >= w.window || len(w.current) >= maxSpans {
 		w.bytes = 0
 		w.turn()
 	}
@@ -114,14 +118,27 @@ func (w *WindowedFile) fail(err error) error {
 // turn waits for the window before, drops it, and starts the current one.
 func (w *WindowedFile) turn() {
 	for _, s := range w.flying {
-		_ = w.keep(dropBehind(w.f, s.from, s.to-s.from))
+		_ = w.keep(waitWriteback(w.f, s.from, s.to-s.from))
+	}
+	for _, s := range w.dropped {
+		dropCache(w.f, s.from, s.to-s.from)
 	}
 	w.flying, w.current = w.current, w.flying[:0]
-	w.flying = join(w.flying)
+	w.flying = join(w.flying, 0)
+	w.dropped = w.dropped[:0]
+	for _, s := range w.flying {
+		if s.to-s.from >= directLeast {
+			w.dropped = append(w.dropped, s)
+		}
+	}
+	w.flying = join(w.flying, 64<<10)
 	for _, s := range w.flying {
 		_ = w.keep(startWriteback(w.f, s.from, s.to-s.from))
 	}
 }
+
+// maxSpans bounds what is remembered of a window.
+const maxSpans = 1 << 15
 
 // extend appends s, or grows the last span when s follows it.
 func extend(list []span, s span) []span {
@@ -129,18 +146,15 @@ func extend(list []span, s span) []span {
 		list[n-1].to = s.to
 		return list
 	}
-	if len(list) >= 1<<12 {
-		list = join(list)
-	}
 	return append(list, s)
 }
 
-// join sorts spans and merges those that touch or lie within 64 KiB.
-func join(list []span) []span {
-	sort.Slice(list, func(i, j int) bool { return list[i].from < list[j].from })
+// join sorts spans and merges those that touch or lie within gap.
+func join(list []span, gap int64) []span {
+	slices.SortFunc(list, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	out := list[:0]
 	for _, s := range list {
-		if n := len(out); n > 0 && s.from <= out[n-1].to+64<<10 {
+		if n := len(out); n > 0 && s.from <= out[n-1].to+gap {
 			out[n-1].to = max(out[n-1].to, s.to)
 			continue
 		}

@@ -13,14 +13,12 @@ func startWriteback(f *os.File, off, n int64) error {
 	return syncRange(f, off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
-// dropBehind waits until a range is on disk and drops its pages.
+// waitWriteback waits until a range is on disk.
 //
 // An error must be kept: waiting takes it from the descriptor (the kernel's
 // file_check_and_advance_wb_err), and an fsync that follows no longer has it.
-func dropBehind(f *os.File, off, n int64) error {
-	err := syncRange(f, off, n, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
-	dropCache(f, off, n)
-	return err
+func waitWriteback(f *os.File, off, n int64) error {
+	return syncRange(f, off, n, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
 }
 
 func syncRange(f *os.File, off, n int64, flags int) error {

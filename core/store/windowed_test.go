@@ -196,7 +196,7 @@ func TestSplit(t *testing.T) {
 
 func TestJoin(t *testing.T) {
 	const gap = 64 << 10
-	got := join([]span{{5 * gap, 6 * gap}, {0, 10}, {10, 20}, {15, 18}, {20 + gap, 2 * gap}})
+	got := join([]span{{5 * gap, 6 * gap}, {0, 10}, {10, 20}, {15, 18}, {20 + gap, 2 * gap}}, gap)
 	want := []span{{0, 2 * gap}, {5 * gap, 6 * gap}}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(span{})); d != "" {
 		t.Error(d)
