@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -34,8 +36,15 @@ func TestRefusedCheckpoints(t *testing.T) {
 func TestDeterminism(t *testing.T) {
 	dir := absolute(t, filepath.Join("testdata", "openpi", "pi05_lora"))
 	c := readCase(t, dir)
-	plugin := buildPlugin(t)
-	var first []byte
+	sameBytes(t, "openpi", func(out string) string { return c.spec(c.source(dir), "mixed", out) })
+}
+
+// sameBytes runs a spec in many ways: every file of the output, but for the
+// provenance, which says when it was made, must be the same.
+func sameBytes(t *testing.T, plugin string, spec func(out string) string) {
+	t.Helper()
+	bin := buildPlugin(t, plugin)
+	var first map[string][]byte
 	for _, run := range []struct {
 		name  string
 		flags []string
@@ -49,15 +58,15 @@ func TestDeterminism(t *testing.T) {
 		{name: "128MiB", flags: []string{"-memory", "128MiB"}},
 		{name: "1GiB, 7 workers", flags: []string{"-memory", "1GiB", "-workers=7"}},
 		{name: "plan file", plan: true},
-		{name: "external plugin", env: plugin},
-		{name: "external plugin, plan file", env: plugin, plan: true},
+		{name: "external plugin", env: bin},
+		{name: "external plugin, plan file", env: bin, plan: true},
 	} {
 		t.Run(run.name, func(t *testing.T) {
-			t.Setenv("LORACONV_PLUGIN_OPENPI", run.env)
+			t.Setenv("LORACONV_PLUGIN_"+strings.ToUpper(plugin), run.env)
 			out := filepath.Join(t.TempDir(), "out")
-			what := writeSpec(t, c.spec(c.source(dir), "mixed", out))
+			what := writeSpec(t, spec(out))
 			if run.plan {
-				file := filepath.Join(t.TempDir(), "robot.plan")
+				file := filepath.Join(t.TempDir(), "conversion.plan")
 				if code, _, stderr := loraconv(t, "plan", what, "-out", file); code != 0 {
 					t.Fatalf("exit %d\n%s", code, stderr)
 				}
@@ -70,28 +79,36 @@ func TestDeterminism(t *testing.T) {
 			if run.env != "" && !run.plan && !bytes.Contains([]byte(stderr), []byte("plugin-override")) {
 				t.Errorf("nothing was said about the plugin from the environment:\n%s", stderr)
 			}
-			var all []byte
-			for _, f := range []string{"model.safetensors", "config.json", "loraconv.manifest.json"} {
-				b, err := os.ReadFile(filepath.Join(out, f))
-				if err != nil {
+			all := map[string][]byte{}
+			entries, err := os.ReadDir(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				if e.Name() == "loraconv.provenance.json" || e.IsDir() {
+					continue
+				}
+				if all[e.Name()], err = os.ReadFile(filepath.Join(out, e.Name())); err != nil {
 					t.Fatal(err)
 				}
-				all = append(all, b...)
+			}
+			if len(all) < 3 {
+				t.Errorf("%d files", len(all))
 			}
 			if first == nil {
 				first = all
 			}
-			if !bytes.Equal(first, all) {
+			if !maps.EqualFunc(first, all, bytes.Equal) {
 				t.Error("other bytes than the first run's")
 			}
 		})
 	}
 }
 
-func buildPlugin(t *testing.T) string {
+func buildPlugin(t *testing.T, name string) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "loraconv-plugin-openpi")
-	cmd := exec.Command("go", "build", "-o", bin, "github.com/loraconv/loraconv/cmd/loraconv-plugin-openpi")
+	bin := filepath.Join(t.TempDir(), "loraconv-plugin-"+name)
+	cmd := exec.Command("go", "build", "-o", bin, "github.com/loraconv/loraconv/cmd/loraconv-plugin-"+name)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

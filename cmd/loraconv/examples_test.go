@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the expected plans anew")
 
-// Every example plans to the lines beside it.
+// Every example plans to the lines beside it, runs, and verifies.
 func TestExamples(t *testing.T) {
 	specs, err := filepath.Glob("../../examples/*/*.hcl")
 	if err != nil || len(specs) == 0 {
@@ -57,6 +57,12 @@ func TestExamples(t *testing.T) {
 			}
 			if d := cmp.Diff(string(want), string(got)); d != "" {
 				t.Error(d)
+			}
+			out := filepath.Join(t.TempDir(), "out")
+			for _, args := range [][]string{{"run", name, "-var", "out=" + out}, {"verify", out}} {
+				if code, stdout, stderr := loraconv(t, args...); code != 0 {
+					t.Errorf("%s: exit %d\n%s%s", args[0], code, stdout, stderr)
+				}
 			}
 		})
 	}

@@ -180,7 +180,7 @@ func (v *victim) afterwards(t *testing.T, clean bool) {
 }
 
 func TestKill(t *testing.T) {
-	external := buildPlugin(t)
+	external := buildPlugin(t, "openpi")
 	for _, who := range []string{"host", "worker", "planner"} {
 		for _, phase := range phases {
 			for i := range repeats(t) {

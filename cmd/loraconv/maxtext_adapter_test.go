@@ -43,11 +43,35 @@ func maxtextExports(t *testing.T, dir, template string, alone bool) {
 	if alone {
 		spec = c.aloneSpec(out, template)
 	}
-	if code, stdout, stderr := loraconv(t, "run", writeSpec(t, spec)); code != 0 {
+	code, stdout, stderr := loraconv(t, "run", writeSpec(t, spec))
+	if code != 0 {
 		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
 	}
+	// Where PEFT was seen to leave modules out, that is said, and nowhere else.
+	if said := strings.Contains(stderr, "peft-drops-modules"); said != (c.Proof.AsIs != "") {
+		t.Errorf("PEFT drops modules: %q, and the warning is there: %v", c.Proof.AsIs, said)
+	}
+	compareAdapters(t, out, filepath.Join(c.dir, "expected_adapter"))
+	var config struct {
+		Rank int    `json:"r"`
+		Type string `json:"peft_type"`
+		Task string `json:"task_type"`
+	}
+	readJSON(t, filepath.Join(out, "adapter_config.json"), &config)
+	if config.Rank != c.Rank || config.Type != "LORA" || config.Task != "CAUSAL_LM" {
+		t.Errorf("adapter_config.json: %+v", config)
+	}
+	if code, stdout, stderr := loraconv(t, "verify", out); code != 0 {
+		t.Errorf("verify: exit %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// compareAdapters compares scale * B A of every module of two adapters, and
+// the modules that PEFT is told of.
+func compareAdapters(t *testing.T, out, proven string) {
+	t.Helper()
 	got, bound := products(t, out)
-	want, _ := products(t, filepath.Join(c.dir, "expected_adapter"))
+	want, _ := products(t, proven)
 	if d := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); d != "" || len(want) == 0 {
 		t.Fatalf("modules:\n%s", d)
 	}
@@ -65,20 +89,11 @@ func maxtextExports(t *testing.T, dir, template string, alone bool) {
 		}
 	}
 	var config struct {
-		Rank    int      `json:"r"`
-		Type    string   `json:"peft_type"`
-		Task    string   `json:"task_type"`
 		Targets []string `json:"target_modules"`
 	}
 	readJSON(t, filepath.Join(out, "adapter_config.json"), &config)
-	if config.Rank != c.Rank || config.Type != "LORA" || config.Task != "CAUSAL_LM" {
-		t.Errorf("adapter_config.json: %+v", config)
-	}
 	if d := cmp.Diff(slices.Sorted(maps.Keys(want)), config.Targets); d != "" {
 		t.Errorf("target_modules:\n%s", d)
-	}
-	if code, stdout, stderr := loraconv(t, "verify", out); code != 0 {
-		t.Errorf("verify: exit %d\n%s%s", code, stdout, stderr)
 	}
 }
 
@@ -259,4 +274,15 @@ func TestMaxTextAdapterAlone(t *testing.T) {
 	if code, _, stderr := loraconv(t, "plan", writeSpec(t, neither)); code != 64 || !containsFolded(stderr, "an adapter alone does not tell apart") {
 		t.Errorf("neither template nor size: exit %d, wanted 64:\n%s", code, stderr)
 	}
+}
+
+// The example's adapter, made from a save by Tunix alone, is the one whose
+// logits in PEFT are MaxText's; its rotary permutation and query scale are not
+// the identity.
+func TestMaxTextPeftExample(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	if code, stdout, stderr := loraconv(t, "run", "../../examples/maxtext-llama31-peft/adapter.hcl", "-var", "out="+out); code != 0 {
+		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	compareAdapters(t, out, "testdata/maxtext/llama31-tunix/expected_adapter")
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -202,6 +205,64 @@ conversion "model" {
 		}
 		if err := compareWithin(got[n], w, "F32", slack[n]); err != nil {
 			t.Errorf("%s: %v", n, err)
+		}
+	}
+}
+
+// The same bytes in every way, of a model and of an adapter.
+func TestMaxTextDeterminism(t *testing.T) {
+	c := readMaxtext(t, maxtextShipped)
+	t.Run("merge", func(t *testing.T) {
+		sameBytes(t, "maxtext", func(out string) string {
+			return c.spec("merge", "bfloat16", c.Templ, out, "    max_shard_size = \"50KB\"\n")
+		})
+	})
+	t.Run("adapter", func(t *testing.T) {
+		sameBytes(t, "maxtext", func(out string) string { return c.aloneSpec(out, c.Templ) })
+	})
+}
+
+// The model card holds the spec, what was found, versions and digests; it is
+// written beside a copied configuration, unless the spec says otherwise.
+func TestMaxTextCard(t *testing.T) {
+	c := readMaxtext(t, maxtextShipped)
+	for _, x := range []struct {
+		template, more string
+		wanted         bool
+	}{
+		{c.Templ, "", true}, {c.Templ, "    card = false\n", false}, {c.Templ, "    card = true\n", true},
+		{"none", "", false}, {"none", "    card = true\n", true},
+	} {
+		out := filepath.Join(t.TempDir(), "out")
+		spec := c.spec("merge", "float32", x.template, out, x.more)
+		spec = strings.Replace(spec, "  dtype", "  rule \"norms\" {\n    match = [\"**.norm.weight\"]\n    dtype = \"bfloat16\"\n  }\n  dtype", 1)
+		if code, stdout, stderr := loraconv(t, "run", writeSpec(t, spec)); code != 0 {
+			t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+		}
+		b, err := os.ReadFile(filepath.Join(out, "README.md"))
+		if (err == nil) != x.wanted {
+			t.Errorf("template %q, %q: a card is there: %v", x.template, x.more, err == nil)
+		}
+		if !x.wanted {
+			continue
+		}
+		weights, err := os.ReadFile(filepath.Join(out, "model.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{
+			"---\nlibrary_name: transformers\n", `source "maxtext" "lora"`, `adapters = [source.maxtext.lora]`, `match = ["**.norm.weight"]`,
+			"| family | llama |", "plugin maxtext ", fmt.Sprintf("| model.safetensors | %d | `%x` |", len(weights), sha256.Sum256(weights)),
+		} {
+			if !strings.Contains(string(b), text) {
+				t.Errorf("template %q, %q: the card lacks %q:\n%s", x.template, x.more, text, b)
+			}
+		}
+		if strings.Contains(string(b), filepath.Dir(out)) || strings.Contains(string(b), c.dir) {
+			t.Errorf("the card names a place of this machine:\n%s", b)
+		}
+		if code, stdout, stderr := loraconv(t, "verify", out); code != 0 {
+			t.Errorf("verify: exit %d\n%s%s", code, stdout, stderr)
 		}
 	}
 }

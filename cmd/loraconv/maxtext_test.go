@@ -14,18 +14,21 @@ import (
 // maxtextCase is a fixture's case.json: checkpoints that MaxText and Tunix
 // wrote, and what MaxText's runtime makes of them.
 type maxtextCase struct {
-	Model   string   `json:"model_name"`
-	Base    string   `json:"base"`
-	Lora    string   `json:"lora"`
-	Rank    int      `json:"lora_rank"`
-	Alpha   float64  `json:"lora_alpha"`
-	InMeta  *bool    `json:"alpha_in_metadata"`
-	Scale   float64  `json:"lora_scale"`
-	Templ   string   `json:"template"`
-	Expect  string   `json:"expect"`
-	Exit    int      `json:"exit"`
-	Names   []string `json:"message_names"`
-	Case    string   `json:"case"`
+	Model  string   `json:"model_name"`
+	Base   string   `json:"base"`
+	Lora   string   `json:"lora"`
+	Rank   int      `json:"lora_rank"`
+	Alpha  float64  `json:"lora_alpha"`
+	InMeta *bool    `json:"alpha_in_metadata"`
+	Scale  float64  `json:"lora_scale"`
+	Templ  string   `json:"template"`
+	Expect string   `json:"expect"`
+	Exit   int      `json:"exit"`
+	Names  []string `json:"message_names"`
+	Case   string   `json:"case"`
+	Proof  struct {
+		AsIs string `json:"peft_as_is"`
+	} `json:"logit_proof"`
 	dir     string
 	noAlpha bool
 }

@@ -49,6 +49,9 @@ type File struct {
 type Document struct {
 	Path    string `json:"path"`
 	Content string `json:"content"`
+	// Record asks the host to go on with what it knows: the spec and what was
+	// found, when it plans, and versions and digests, when it has run.
+	Record bool `json:"record,omitempty"`
 }
 
 // Fact is something that was detected rather than said, with what it was

@@ -66,9 +66,17 @@ func (c *conversion) module(path string) (as, reason string) {
 	return path, ""
 }
 
-// loadedWrong matches modules that PEFT with transformers 5 takes for fused
-// routed experts, whatever target_modules says, in the families that have both.
-var loadedWrong = regexp.MustCompile(`\.(gate_proj|up_proj|down_proj|gate)$`)
+// loadedWrong matches, by the model_type of config.json, modules that PEFT with
+// transformers 5 takes for fused routed experts or their router, whatever
+// target_modules says: peft/utils/transformers_weight_conversion.py,
+// _MOE_TARGET_MODULE_MAPPING, goes by how a target's name ends.
+var loadedWrong = map[string]*regexp.Regexp{
+	"deepseek_v2": fusedNames, "deepseek_v3": fusedNames, "deepseek_v32": fusedNames,
+	"qwen3_moe": fusedNames, "qwen3_next": fusedNames, "qwen3_omni_moe": fusedNames,
+	"mixtral": regexp.MustCompile(`\.(gate|w1|w2|w3)$`),
+}
+
+var fusedNames = regexp.MustCompile(`\.(gate_proj|up_proj|down_proj|gate)$`)
 
 func (c *conversion) expandAdapter(in rules.Input) (*sdk.PlanResponse, error) {
 	in.Module = c.module
@@ -87,12 +95,7 @@ func (c *conversion) expandAdapter(in rules.Input) (*sdk.PlanResponse, error) {
 	if c.resp.Diagnostics.HasErrors() {
 		return c.resp, nil
 	}
-	for _, m := range res.Modules {
-		if loadedWrong.MatchString(m.Path) && (strings.HasPrefix(c.family.name, "deepseek") || c.family.name == "qwen3_next") {
-			c.resp.Diagnostics.Warnf("peft-drops-modules", "PEFT may not load all of the adapter", "PEFT 0.21 with transformers 5 takes modules such as %s for routed experts and leaves them without their LoRA; the adapter is right, a merged model is the safe way to serve it", m.Path).Path = c.output()
-			break
-		}
-	}
+	c.warnLoadedWrong(res.Modules)
 	config, err := c.adapterConfig(res.Modules)
 	if err != nil {
 		return nil, err
@@ -111,6 +114,20 @@ func (c *conversion) expandAdapter(in rules.Input) (*sdk.PlanResponse, error) {
 		c.resp.Plan.Drops = append(c.resp.Plan.Drops, c.layouts[i].drops...)
 	}
 	return c.resp, nil
+}
+
+func (c *conversion) warnLoadedWrong(ms []rules.Module) {
+	n, first := 0, ""
+	for _, m := range ms {
+		if re := loadedWrong[c.family.configs[0]]; re != nil && re.MatchString(m.Path) {
+			if n++; n == 1 {
+				first = m.Path
+			}
+		}
+	}
+	if n > 0 {
+		c.resp.Diagnostics.Warnf("peft-drops-modules", "PEFT may not load all of the adapter", "PEFT 0.21 with transformers 5 takes %d of the %d modules, such as %s, for routed experts or their router, and leaves them without their LoRA; the adapter is right, and a merged model is the safe way to serve it", n, len(ms), first).Path = c.output()
+	}
 }
 
 // adapterConfig is what PEFT's LoraConfig reads. Modules whose rank or alpha is

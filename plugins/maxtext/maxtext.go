@@ -258,7 +258,7 @@ func (c *conversion) expand(table *rule.Table) (*sdk.PlanResponse, error) {
 	c.resp.Plan = &plan.Plan{
 		Version: plan.Version,
 		Output:  plan.Output{Format: "huggingface", File: "model.safetensors", MaxShard: c.shard},
-		Tensors: res.Tensors, Drops: res.Drops, Files: c.files(),
+		Tensors: res.Tensors, Drops: res.Drops, Files: c.files(), Documents: c.card(),
 		Facts: append(c.facts(vocabulary, vocabularyFrom), res.Facts...),
 	}
 	for i, s := range c.req.Sources {

@@ -28,6 +28,7 @@ var outputSchema = sdk.Schema{
 	Attributes: []sdk.Attribute{
 		{Name: "template", Type: "string", Path: true, Enum: []string{"none"}, Doc: `A local copy of the base model's repository: config and tokenizer are copied from it, and its tensor names must be met. "none" writes weights alone.`},
 		{Name: "max_shard_size", Type: "string", Doc: `The most bytes of tensors in one file, such as "5GB", which is the default.`},
+		{Name: "card", Type: "bool", Doc: "Whether README.md is written: a model card with the spec, versions and digests. True unless the template is \"none\"."},
 		{Name: "absent", Type: "list(string)", Doc: "Globs over the template's tensor names that this checkpoint does not have, such as a vision tower."},
 	},
 }

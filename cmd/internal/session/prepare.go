@@ -135,6 +135,10 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 		p.Drops = append(p.Drops, o.drops...)
 		m[o.Name] = o.Manifest
 	}
+	if err := b.recordSpec(p); err != nil {
+		b.ds.Add(diag.New(diag.Other, "failed", "The record of the conversion cannot be written", "%v", err))
+		return nil
+	}
 	plan.Normalize(p)
 	b.ds.Append(plan.Check(p, m))
 	if b.ds.HasErrors() {

@@ -199,10 +199,8 @@ func (r *run) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, d := range r.p.Plan.Documents {
-		if err := r.write(d.Path, []byte(d.Content)); err != nil {
-			return err
-		}
+	if err := r.documents(); err != nil {
+		return err
 	}
 	if err := r.judge(ctx); err != nil {
 		return err
