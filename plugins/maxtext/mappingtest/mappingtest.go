@@ -209,18 +209,48 @@ func Tables() []string {
 	return out
 }
 
+// Table is one expanded table, by target.
+type Table struct {
+	dims
+	made map[string]made
+}
+
+// made says of what a target is made.
+type made struct {
+	keys  []string  // parameters, side by side
+	at    []plan.At // which of their elements
+	hooks string    // what upstream does to them, in order
+}
+
+func (m made) String() string {
+	var parts []string
+	for _, k := range m.keys {
+		parts = append(parts, k+indexText(m.at))
+	}
+	return strings.Join(parts, " ")
+}
+
 // Read expands one table of dir: which elements of which parameters make each
 // target, and the request to plan a checkpoint of the model's published size
 // that has them all. Lists are nested experts first, so that the layer's axis
 // is the last of those that are taken apart.
-func Read(t *testing.T, dir, name string) (map[string]string, sdk.PlanRequest) {
+func Read(t *testing.T, dir, name string) (Table, sdk.PlanRequest) {
 	t.Helper()
+	return read(t, dir, name, models[modelOf(name)])
+}
+
+func modelOf(name string) string {
 	model, _, _ := strings.Cut(name, ".scan")
 	model, _, _ = strings.Cut(model, ".unscan")
-	want, m := readMapping(t, dir, name, models[model])
-	return want, sdk.PlanRequest{
+	return model
+}
+
+func read(t *testing.T, dir, name string, md model) (Table, sdk.PlanRequest) {
+	t.Helper()
+	want, m := readMapping(t, dir, name, md)
+	return Table{md.dims, want}, sdk.PlanRequest{
 		Conversion: "model", Output: sdk.Output{Format: "huggingface", Args: map[string]any{"template": "none"}},
-		Sources: []sdk.Source{{Name: "base", Role: "source", Weight: 1, Args: map[string]any{"model": model}, Manifest: m}},
+		Sources: []sdk.Source{{Name: "base", Role: "source", Weight: 1, Args: map[string]any{"model": modelOf(name)}, Manifest: m}},
 	}
 }
 
@@ -240,20 +270,20 @@ func Check(t *testing.T, req sdk.PlanRequest, resp *sdk.PlanResponse) {
 
 // Compare checks that a plan makes every target of a table of the elements that
 // the table says, and nothing else.
-func Compare(t *testing.T, want map[string]string, p *plan.Plan) {
+func Compare(t *testing.T, want Table, p *plan.Plan) {
 	t.Helper()
 	got := map[string]string{}
 	for _, x := range p.Tensors {
 		got[x.Name] = planned(x)
 	}
-	if len(got) != len(want) {
-		t.Errorf("%d targets, the table has %d", len(got), len(want))
+	if len(got) != len(want.made) {
+		t.Errorf("%d targets, the table has %d", len(got), len(want.made))
 	}
 	shown := 0
-	for n := range want {
-		if got[n] != want[n] && shown < 10 {
+	for n, m := range want.made {
+		if got[n] != m.String() && shown < 10 {
 			shown++
-			t.Errorf("%s: %s", n, cmp.Diff(want[n], got[n]))
+			t.Errorf("%s: %s", n, cmp.Diff(m.String(), got[n]))
 		}
 	}
 }
@@ -289,9 +319,9 @@ func parameter(key string) (name, leaf string) {
 	return "params/params/" + leaf, leaf
 }
 
-func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *manifest.Manifest) {
+func readMapping(t *testing.T, dir, name string, md model) (map[string]made, *manifest.Manifest) {
 	t.Helper()
-	want, m := map[string]string{}, &manifest.Manifest{}
+	want, m := map[string]made{}, &manifest.Manifest{}
 	scanned := strings.HasSuffix(name, ".scan")
 	var lengths []int // of the last stack
 	eachRow(t, dir, name, md, func(cols []string) {
@@ -314,15 +344,12 @@ func readMapping(t *testing.T, dir, name string, md model) (map[string]string, *
 		if nowhere {
 			return
 		}
-		for target, index := range expandTargets(t, cols[1], layered) {
-			var parts []string
-			for _, k := range keys {
-				parts = append(parts, k+index)
-			}
-			if want[target] != "" && !strings.HasPrefix(cols[2], "split_") { // the import's hook: parts of one target, in order
+		for target, at := range expandTargets(t, cols[1], layered) {
+			before, again := want[target]
+			if again && !strings.HasPrefix(cols[2], "split_") { // the import's hook: parts of one target, in order
 				t.Fatalf("%s stands twice", target)
 			}
-			want[target] = strings.TrimPrefix(want[target]+" "+strings.Join(parts, " "), " ")
+			want[target] = made{append(before.keys, keys...), at, cols[2]}
 		}
 	})
 	m.Sort()
@@ -353,15 +380,15 @@ var layerOf = regexp.MustCompile(`\.layers\.([0-9]+)\.`)
 
 // expandListed writes out "[10][2] …0.x | …0.z | …4.x…": two names, of each of
 // ten layers four apart; or "[2] …0.x | …0.z…".
-func expandListed(t *testing.T, count, list string, layered bool) map[string]string {
+func expandListed(t *testing.T, count, list string, layered bool) map[string][]plan.At {
 	t.Helper()
 	names := strings.Split(strings.TrimSuffix(list, "…"), listed)
-	out := map[string]string{}
+	out := map[string][]plan.At{}
 	if !layered {
 		if count != "[2]" || len(names) != 2 {
 			t.Fatalf("%s %s: not a pair", count, list)
 		}
-		out[names[0]], out[names[1]] = "", ""
+		out[names[0]], out[names[1]] = nil, nil
 		return out
 	}
 	if !strings.HasSuffix(count, "[2]") || len(names) != 3 {
@@ -377,7 +404,7 @@ func expandListed(t *testing.T, count, list string, layered bool) map[string]str
 	first, step := at(names[0]), at(names[2])-at(names[0])
 	for j := range stackLengths(t, count+listed)[0] {
 		for _, n := range names[:2] {
-			out[layerOf.ReplaceAllString(n, fmt.Sprintf(".layers.%d.", first+j*step))] = fmt.Sprintf("[axis 1: %d]", j)
+			out[layerOf.ReplaceAllString(n, fmt.Sprintf(".layers.%d.", first+j*step))] = []plan.At{{Axis: 1, Pos: j}}
 		}
 	}
 	return out
@@ -385,21 +412,21 @@ func expandListed(t *testing.T, count, list string, layered bool) map[string]str
 
 // expandTargets writes out "[8][32] model.layers.{0..31}.experts.{0..7}.w1"
 // with the positions that each name has.
-func expandTargets(t *testing.T, s string, layered bool) map[string]string {
+func expandTargets(t *testing.T, s string, layered bool) map[string][]plan.At {
 	t.Helper()
 	c := counts.FindStringSubmatch(s)
 	if c == nil {
-		return map[string]string{s: ""}
+		return map[string][]plan.At{s: nil}
 	}
 	if strings.Contains(c[2], listed) {
 		return expandListed(t, c[1], c[2], layered)
 	}
-	out := map[string]string{}
+	out := map[string][]plan.At{}
 	if strings.Contains(c[2], nested) {
 		n := stackLengths(t, s)
 		for j := range n[0] {
 			for i := range n[1] {
-				out[strings.Replace(c[2], nested, strconv.Itoa(6*j+i), 1)] = fmt.Sprintf("[axis 1: %d, axis 2: %d]", j, i)
+				out[strings.Replace(c[2], nested, strconv.Itoa(6*j+i), 1)] = []plan.At{{Axis: 1, Pos: j}, {Axis: 2, Pos: i}}
 			}
 		}
 		return out
@@ -408,19 +435,16 @@ func expandTargets(t *testing.T, s string, layered bool) map[string]string {
 	walk = func(rest, name string, at []int) {
 		loc := span.FindStringSubmatchIndex(rest)
 		if loc == nil {
-			index := ""
 			switch {
 			case len(at) == 0: // a stack of one
-				index = "[axis 1: 0]"
+				out[name+rest] = []plan.At{{Axis: 1, Pos: 0}}
+			case len(at) == 1 && layered:
+				out[name+rest] = []plan.At{{Axis: 1, Pos: at[0]}}
 			case len(at) == 1:
-				index = fmt.Sprintf("[%d]", at[0])
-				if layered {
-					index = fmt.Sprintf("[axis 1: %d]", at[0])
-				}
-			case len(at) == 2: // the layer stands first in the name, second in the array
-				index = fmt.Sprintf("[%d, %d]", at[1], at[0])
+				out[name+rest] = []plan.At{{Axis: 0, Pos: at[0]}}
+			default: // the layer stands first in the name, second in the array
+				out[name+rest] = []plan.At{{Axis: 0, Pos: at[1]}, {Axis: 1, Pos: at[0]}}
 			}
-			out[name+rest] = index
 			return
 		}
 		sub := span.FindStringSubmatch(rest)
@@ -441,20 +465,20 @@ func expandTargets(t *testing.T, s string, layered bool) map[string]string {
 func planned(x plan.Tensor) string {
 	var parts []string
 	plan.Sources(x.Expr, func(s *plan.Source) {
-		index := ""
-		switch {
-		case len(s.Index) == 1 && s.Index[0].Axis == 0:
-			index = fmt.Sprintf("[%d]", s.Index[0].Pos)
-		case len(s.Index) == 1:
-			index = fmt.Sprintf("[axis %d: %d]", s.Index[0].Axis, s.Index[0].Pos)
-		case len(s.Index) == 2 && s.Index[0].Axis == 0 && s.Index[1].Axis == 1:
-			index = fmt.Sprintf("[%d, %d]", s.Index[0].Pos, s.Index[1].Pos)
-		case len(s.Index) == 2:
-			index = fmt.Sprintf("[axis %d: %d, axis %d: %d]", s.Index[0].Axis, s.Index[0].Pos, s.Index[1].Axis, s.Index[1].Pos)
-		}
-		if p := s.Name + index; len(parts) == 0 || parts[len(parts)-1] != p { // segments of one element
+		if p := s.Name + indexText(s.Index); len(parts) == 0 || parts[len(parts)-1] != p { // segments of one element
 			parts = append(parts, p)
 		}
 	})
 	return strings.Join(parts, " ")
+}
+
+func indexText(at []plan.At) string {
+	if len(at) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, a := range at {
+		parts = append(parts, fmt.Sprintf("axis %d: %d", a.Axis, a.Pos))
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
 }
