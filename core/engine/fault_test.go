@@ -249,8 +249,8 @@ func TestLadder(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d KiB: axis %d block %d, %d passes over axis %d, runs of %d, %d KiB", budget>>10, p.axis, p.block, p.passes, p.passAxis, p.run, p.cost>>10))
 	}
 	want := []string{
-		"65536 KiB: axis -1 block 0, 1 passes over axis -1, runs of 4611686018427387904, 4160 KiB",
-		"5120 KiB: axis -1 block 0, 1 passes over axis -1, runs of 4611686018427387904, 4160 KiB",
+		"65536 KiB: axis -1 block 0, 1 passes over axis -1, runs of 4611686018427387904, 4192 KiB",
+		"5120 KiB: axis -1 block 0, 1 passes over axis -1, runs of 4611686018427387904, 4192 KiB",
 		"3072 KiB: axis 0 block 2048, 1 passes over axis -1, runs of 4096, 2112 KiB",
 		"1024 KiB: axis 0 block 512, 1 passes over axis -1, runs of 1024, 576 KiB",
 		"400 KiB: axis 0 block 512, 2 passes over axis 1, runs of 1024, 320 KiB",

@@ -55,6 +55,17 @@ type Sink interface {
 	Fresh() bool
 }
 
+// Placed is a Sink that knows where tensors begin in their files. Long runs are
+// then put together at addresses that agree with their places modulo Page, so
+// that the sink can hand them to the disk as they lie.
+type Placed interface {
+	// Phase returns where the tensor begins, modulo Page.
+	Phase(tensor int) int
+}
+
+// Page is what a disk and the memory it writes from want multiples of.
+const Page = 4 << 10
+
 // Scratch is a temporary file.
 type Scratch interface {
 	io.ReaderAt

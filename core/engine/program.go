@@ -28,6 +28,7 @@ type target struct {
 	name     string
 	dtype    tensor.DType
 	elements int
+	phase    int // see Placed
 }
 
 func (t *target) bytes() int64 { return int64(t.elements) * int64(t.dtype.Size()) }

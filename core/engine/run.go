@@ -101,6 +101,11 @@ func prepare(job *Job) (*work, error) {
 		}
 	}
 	w.main = c.finish()
+	if placed, ok := job.Sink.(Placed); ok {
+		for i := range w.main.targets {
+			w.main.targets[i].phase = placed.Phase(i)
+		}
+	}
 	var err error
 	if w.side, err = w.ops.program(job.Sources); err != nil {
 		return nil, err

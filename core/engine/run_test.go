@@ -8,7 +8,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -317,4 +319,44 @@ func TestHardShapes(t *testing.T) {
 		l.add(t, tensor.Complex64, &plan.Rearrange{X: src("c"), Pattern: "a b -> b a"})
 		l.check(t)
 	})
+}
+
+// placedSink checks that runs which are worth it lie in memory as they will in
+// their file.
+type placedSink struct {
+	*memorySink
+	aligned atomic.Int64 // bytes
+}
+
+func (s *placedSink) Phase(i int) int { return (1000*i + 40) % Page }
+
+func (s *placedSink) WriteAt(i int, off int64, p []byte) error {
+	if at := uintptr(unsafe.Pointer(&p[0])); len(p) >= longRun && (at-uintptr(off)-uintptr(s.Phase(i)))%Page == 0 {
+		s.aligned.Add(int64(len(p)))
+	}
+	return s.memorySink.WriteAt(i, off, p)
+}
+
+func TestPlaced(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	l := newLineup(map[string]*array{"w": randomArray(rng, tensor.BFloat16, tensor.Shape{3, 300, 1000}, nil)})
+	for i := range 3 {
+		l.add(t, tensor.BFloat16, &plan.Rearrange{X: src("w", plan.At{Axis: 0, Pos: i}), Pattern: "d f -> f d"})
+	}
+	for _, way := range []way{{1, 0, 0}, {2, 4096, 0}} {
+		sink := &placedSink{memorySink: newSink(t, l.sizes(), true)}
+		job := l.job(sink)
+		way.apply(&job)
+		if _, err := Run(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range l.plan.Tensors {
+			if want := (oracle{"s": l.source}).eval(x.Expr).bytes(x.DType); !bytes.Equal(sink.data[i], want) {
+				t.Errorf("%s differs", x.Name)
+			}
+		}
+		if got := sink.aligned.Load(); got != 3*300*1000*2 {
+			t.Errorf("%d bytes lie as in the file, wanted all %d", got, 3*300*1000*2)
+		}
+	}
 }

@@ -137,7 +137,7 @@ func (l *layouter) place(w *window, subs []subRef) {
 		n += subs[i].elements
 	}
 	if n == hi-lo {
-		at := w.reserve(n * size)
+		at := w.reservePlaced(n*size, t.phase+lo*size, size)
 		for i := range subs {
 			s := &subs[i]
 			s.buf = at/size + s.dst - lo
@@ -184,6 +184,18 @@ func (l *layouter) placeAlone(w *window, s *subRef, size int) {
 func (w *window) reserve(n int) int {
 	at := w.size
 	w.size += (n + 15) &^ 15
+	return at
+}
+
+// reservePlaced takes n bytes of the buffer for elements of so many bytes. If it
+// is a long run, it begins where place does, modulo Page; what that takes does
+// not depend on place.
+func (w *window) reservePlaced(n, place, size int) int {
+	if n < longRun || place%size != 0 {
+		return w.reserve(n)
+	}
+	at := (w.size+Page-1)&^(Page-1) + place&(Page-1)
+	w.size = (w.size+Page-1)&^(Page-1) + Page + (n+15)&^15
 	return at
 }
 

@@ -47,9 +47,13 @@ func split(off int64, n int) (head, blocks int) {
 	return head, (n - head) &^ (directBlock - 1)
 }
 
-// writeAt writes p, whole blocks at a whole block, by way of a buffer that is
-// aligned in memory, too. It returns how much of p is written.
+// writeAt writes p, whole blocks at a whole block: as it lies, if it is aligned
+// in memory, too, else by way of a buffer that is. It returns how much of p is
+// written.
 func (d *directFile) writeAt(p []byte, off int64) (n int, err error) {
+	if len(p) > 0 && uintptr(unsafe.Pointer(&p[0]))%directBlock == 0 {
+		return d.f.WriteAt(p, off)
+	}
 	room := <-d.rooms
 	if room == nil {
 		room = aligned(directRoom)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -58,11 +59,18 @@ func TestWindowedFile(t *testing.T) {
 	}
 }
 
-// Large writes and small ones, side by side in the same blocks.
+// Large writes and small ones, side by side in the same blocks: from where they
+// lie, and by way of another buffer.
 func TestWindowedFileDirect(t *testing.T) {
+	for _, shift := range []int{0, 1} {
+		t.Run(fmt.Sprint("shift ", shift), func(t *testing.T) { writeDirect(t, shift) })
+	}
+}
+
+func writeDirect(t *testing.T, shift int) {
 	const size = 16 << 20
 	r := rand.New(rand.NewPCG(3, 4))
-	want := make([]byte, size)
+	want := aligned(size + shift)[shift:]
 	for i := range want {
 		want[i] = byte(r.Uint32())
 	}
@@ -148,7 +156,8 @@ func TestWindowedFileDirectRefused(t *testing.T) {
 		return
 	}
 	w := withDirect(t, f, g, aligned(directRoom + 1)[1:])
-	want := bytes.Repeat([]byte("0123456789abcde"), 100_000)
+	want := aligned(1_500_001)[1:]
+	copy(want, bytes.Repeat([]byte("0123456789abcde"), 100_000))
 	if n, err := w.WriteAt(want, 0); n != len(want) || err != nil {
 		t.Error(n, err)
 	}

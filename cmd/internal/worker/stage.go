@@ -107,6 +107,9 @@ func (s *stage) WriteAt(tensor int, off int64, p []byte) error {
 // if the page were dropped.
 const page = 4096
 
+// Phase implements engine.Placed.
+func (s *stage) Phase(tensor int) int { return int(s.targets[tensor].offset % engine.Page) }
+
 // Fresh implements engine.Sink: the host has made the files for this run.
 func (s *stage) Fresh() bool { return true }
 
