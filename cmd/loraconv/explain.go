@@ -76,9 +76,9 @@ func (a *app) explain(ctx context.Context, o session.Options, path, name string)
 				continue
 			}
 			found = true
-			fmt.Fprintf(a.stdout, "%s, in conversion %q\n", t.Name, p.Name)
+			fmt.Fprintf(a.stdout, "%s, in conversion %q\n", view.Printable(t.Name), p.Name)
 			for _, line := range plan.Explain(t, p.Manifests) {
-				fmt.Fprintf(a.stdout, "  %s\n", line)
+				fmt.Fprintf(a.stdout, "  %s\n", view.Printable(s.File.Redact(line)))
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/loraconv/loraconv/cmd/internal/view"
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/plugins/maxtext"
 	"github.com/loraconv/loraconv/plugins/openpi"
@@ -82,12 +83,25 @@ func (a *app) report(err error) int {
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(a.stderr, "Error: %v\nRun \"loraconv help\" to see the commands.\n", err)
+		fmt.Fprintf(a.stderr, "Error: %s\nRun \"loraconv help\" to see the commands.\n", view.Printable(err.Error()))
 		return diag.Usage.ExitCode()
 	}
 	ds := asList(err)
 	a.output(false).Diagnostics(nil, ds)
 	return ds.Class().ExitCode()
+}
+
+// noCommand refuses arguments that name no command, with the one that may be
+// meant.
+func noCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if names := root.SuggestionsFor(args[0]); len(names) > 0 {
+		hint = fmt.Sprintf("; did you mean %q?", names[0])
+	}
+	return fmt.Errorf("unknown command %q%s", args[0], hint)
 }
 
 func (a *app) command() *cobra.Command {
@@ -102,7 +116,7 @@ Exit codes: 0 done, 3 keys do not add up, 4 bad source, 5 source changed,
 10 a measurement failed, 64 usage or spec, 130/143 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if a.dir == "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loraconv/loraconv/cmd/internal/session"
+	"github.com/loraconv/loraconv/cmd/internal/view"
 	"github.com/loraconv/loraconv/cmd/internal/worker"
 	"github.com/loraconv/loraconv/core/diag"
 )
@@ -70,6 +71,6 @@ func (a *app) plan(ctx context.Context, o session.Options, path, file string, as
 	if err := os.WriteFile(file, b, 0o644); err != nil {
 		return diag.New(diag.Output, "output-failed", "The plan file could not be written", "%v", err)
 	}
-	fmt.Fprintf(a.stderr, "wrote %s\n", file)
+	fmt.Fprintf(a.stderr, "wrote %s\n", view.Printable(file))
 	return nil
 }

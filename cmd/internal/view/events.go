@@ -35,12 +35,16 @@ func NewEvents(stdout io.Writer, version string) *Events {
 	return e
 }
 
-// emit writes one event. After the first that cannot be written, none is; see
-// Err.
+// emit writes one event, without the values of sensitive variables. After the
+// first that cannot be written, none is; see Err.
 func (e *Events) emit(v any) {
-	if e.err == nil {
-		e.err = e.enc.Encode(v)
+	if e.err != nil {
+		return
 	}
+	if e.file != nil {
+		v = redacted(v, e.file.Redact)
+	}
+	e.err = e.enc.Encode(v)
 }
 
 // Err returns why events could not be written, or nil.

@@ -100,11 +100,7 @@ func (c *Checked) file(d *diag.Diagnostic) string {
 func message(d *diag.Diagnostic) string {
 	s := Printable(d.Summary)
 	if d.Detail != "" {
-		var lines []string
-		for line := range strings.SplitSeq(strings.TrimRight(d.Detail, "\n"), "\n") {
-			lines = append(lines, Printable(line))
-		}
-		s += ": " + strings.Join(lines, "\n")
+		s += ": " + PrintableLines(strings.TrimRight(d.Detail, "\n"))
 	}
 	return s
 }

@@ -27,7 +27,7 @@ type formula struct {
 	tensor     *plan.Tensor
 }
 
-func writeFormulas(b *strings.Builder, p *plan.Plan) {
+func (t *Text) writeFormulas(b *strings.Builder, p *plan.Plan) {
 	fmt.Fprintf(b, "\nTensors\n")
 	var list []*formulas
 	index := map[string]*formulas{}
@@ -46,27 +46,27 @@ func writeFormulas(b *strings.Builder, p *plan.Plan) {
 		g.members = append(g.members, formula{n, e, x})
 	}
 	for _, g := range list {
-		g.write(b)
+		g.write(b, t.show)
 	}
 }
 
-func (g *formulas) write(b *strings.Builder) {
+func (g *formulas) write(b *strings.Builder, show func(string) string) {
 	if name, expr, ranges, ok := g.together(); ok {
-		writeFormula(b, name, g.what+ranges, expr)
+		writeFormula(b, show(name), g.what+ranges, show(expr))
 		return
 	}
 	for _, m := range g.members {
-		writeFormula(b, m.tensor.Name, g.what, plan.String(m.tensor.Expr))
+		writeFormula(b, show(m.tensor.Name), g.what, show(plan.String(m.tensor.Expr)))
 	}
 }
 
 func writeFormula(b *strings.Builder, name, what, expr string) {
-	line := "  " + Printable(name)
+	line := "  " + name
 	if utf8.RuneCountInString(line)+2+len(what) > columns {
 		line += "\n  "
 	}
 	b.WriteString(line + "  " + what + "\n")
-	b.WriteString(wrap("    = ", Printable(expr)))
+	b.WriteString(wrap("    = ", expr))
 }
 
 // together writes all members as one, unless they are of no such form.

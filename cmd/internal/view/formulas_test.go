@@ -72,7 +72,7 @@ func TestFormulas(t *testing.T) {
 	}
 	slices.Sort(want)
 	var b strings.Builder
-	writeFormulas(&b, &p)
+	(&Text{}).writeFormulas(&b, &p)
 	if d := cmp.Diff(want, expand(t, b.String())); d != "" {
 		t.Errorf("%s\n%s", d, &b)
 	}

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -17,37 +18,37 @@ import (
 func (t *Text) Plan(p *session.Prepared, needs engine.Report) error {
 	t.live.Clear()
 	var b strings.Builder
-	fmt.Fprintf(&b, "conversion %q\n", p.Name)
-	b.WriteString(wrap("  output   ", Path(p.Output)))
+	fmt.Fprintf(&b, "conversion %s\n", t.show(strconv.Quote(p.Name)))
+	b.WriteString(wrap("  output   ", t.show(Path(p.Output))))
 	plugin := p.Plugin.Name + " " + p.Plugin.Version
 	if !p.Plugin.Bundled {
 		plugin += " (not bundled, SHA-256 " + p.Plugin.SHA256 + ")"
 	}
-	b.WriteString(wrap("  plugin   ", Printable(plugin)))
+	b.WriteString(wrap("  plugin   ", t.show(plugin)))
 	for _, s := range p.Sources {
-		b.WriteString(wrap("  source   ", Printable(s.Name)+": "+Path(s.Root)))
+		b.WriteString(wrap("  source   ", t.show(s.Name+": "+Path(s.Root))))
 		what := fmt.Sprintf("tree %q: %s, %s", s.Tree, Count(len(s.Manifest.Tensors), "parameter"), Bytes(s.Manifest.Bytes()))
-		b.WriteString(wrap("           ", Printable(strings.Join(append([]string{what}, s.Layout...), ", "))))
+		b.WriteString(wrap("           ", t.show(strings.Join(append([]string{what}, s.Layout...), ", "))))
 	}
 	fmt.Fprintf(&b, "\nDetected\n")
 	for _, f := range p.Plan.Facts {
-		writeFact(&b, f)
+		t.writeFact(&b, f)
 	}
 	fmt.Fprintf(&b, "\nDropped\n")
 	for _, d := range p.Plan.Drops {
-		b.WriteString(wrap("  ", Printable(fmt.Sprintf("%s: %s", d.Name, d.Reason))))
+		b.WriteString(wrap("  ", t.show(fmt.Sprintf("%s: %s", d.Name, d.Reason))))
 	}
 	if len(p.Plan.Drops) == 0 {
 		fmt.Fprintf(&b, "  nothing\n")
 	}
-	fmt.Fprintf(&b, "\nFiles\n  %s\n", Printable(p.Plan.Output.File))
+	fmt.Fprintf(&b, "\nFiles\n  %s\n", t.show(p.Plan.Output.File))
 	for _, d := range p.Plan.Documents {
-		fmt.Fprintf(&b, "  %s\n", Printable(d.Path))
+		fmt.Fprintf(&b, "  %s\n", t.show(d.Path))
 	}
 	for _, f := range p.Plan.Files {
-		fmt.Fprintf(&b, "  %s (copied)\n", Printable(f.To))
+		fmt.Fprintf(&b, "  %s (copied)\n", t.show(f.To))
 	}
-	writeFormulas(&b, p.Plan)
+	t.writeFormulas(&b, p.Plan)
 	writeNeeds(&b, needs)
 	writeTotals(&b, p)
 	_, err := io.WriteString(t.stdout, b.String())
@@ -55,8 +56,8 @@ func (t *Text) Plan(p *session.Prepared, needs engine.Report) error {
 }
 
 // writeFact prints a fact on one line, or what it is from below it.
-func writeFact(b *strings.Builder, f plan.Fact) {
-	fact, from := Printable(fmt.Sprintf("  %-28s %s", f.Name, f.Value)), Printable("from "+f.From)
+func (t *Text) writeFact(b *strings.Builder, f plan.Fact) {
+	fact, from := t.show(fmt.Sprintf("  %-28s %s", f.Name, f.Value)), t.show("from "+f.From)
 	if line := fact + ", " + from; utf8.RuneCountInString(line) <= columns {
 		b.WriteString(line + "\n")
 		return

@@ -87,7 +87,7 @@ func (t *Text) Diagnostics(f *spec.File, ds diag.List) {
 // Published shows what a run has made.
 func (t *Text) Published(conversion string, r *session.Result) {
 	t.live.Clear()
-	conversion, output := Printable(conversion), Path(r.Output)
+	conversion, output := t.show(conversion), t.show(Path(r.Output))
 	if r.Unchanged {
 		fmt.Fprintf(t.stdout, "%s: %s is there already, complete and the same: %s, %s\n", conversion, output, Count(r.Tensors, "tensor"), Count(r.Files, "file"))
 		return

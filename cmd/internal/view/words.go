@@ -88,3 +88,12 @@ func Printable(s string) string {
 	}
 	return b.String()
 }
+
+// PrintableLines is Printable for a text of several lines; tabs become spaces.
+func PrintableLines(s string) string {
+	lines := strings.Split(strings.ReplaceAll(s, "\t", "  "), "\n")
+	for i := range lines {
+		lines[i] = Printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
