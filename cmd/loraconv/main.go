@@ -114,10 +114,11 @@ proves that nothing was dropped, guessed or rounded without a word.
 Exit codes: 0 done, 3 keys do not add up, 4 bad source, 5 source changed,
 6 plugin failed, 7 output failed, 8 published but not durable, 9 output exists,
 10 a measurement failed, 64 usage or spec, 130/143 interrupted.`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          noCommand,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		Args:                       noCommand,
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if a.dir == "" {
 				return nil

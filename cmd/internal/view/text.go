@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/loraconv/loraconv/cmd/internal/codes"
 	"github.com/loraconv/loraconv/cmd/internal/session"
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/spec"
@@ -18,6 +19,8 @@ type Text struct {
 	live           *Live
 	options        spec.RenderOptions
 	file           *spec.File // whose lines warnings show; nil: none yet
+
+	hinted bool
 
 	phase string
 	begun time.Time
@@ -82,6 +85,17 @@ func (t *Text) Diagnostics(f *spec.File, ds diag.List) {
 		}
 	}
 	_ = f.Render(t.stderr, ds, t.options)
+	t.hint(ds)
+}
+
+// hint says, once, where the rest of the first error's story is.
+func (t *Text) hint(ds diag.List) {
+	for _, d := range ds {
+		if d.Severity == diag.Error && !t.hinted && codes.Find(d.Code) != nil {
+			t.hinted = true
+			fmt.Fprintf(t.stderr, "What to do: loraconv explain %s\n", d.Code)
+		}
+	}
 }
 
 // Published shows what a run has made.
