@@ -92,6 +92,7 @@ func anyUnder(m *manifest.Manifest, prefix string) bool {
 var (
 	stackedLayer = regexp.MustCompile(`(^|/)(layers|dense_layers|moe_layers|scanned_blocks)/([^0-9]|$)`)
 	numbered     = regexp.MustCompile(`(^|/)(layers|dense_layers|moe_layers)(_|/)[0-9]+/`)
+	norm         = regexp.MustCompile(`norm(_local|_global)?/scale$`) // Gemma 2's layers hold two of each
 	factorA      = regexp.MustCompile(`(_lora_a|/lora_a\.kernel)$`)
 	factorB      = regexp.MustCompile(`(_lora_b|/lora_b\.kernel)$`)
 )
@@ -125,7 +126,7 @@ func (l *layout) look() {
 		default:
 			base = true
 		}
-		if s := t.Shape; l.axis < 0 && width > 0 && len(s) == 2 && s[0] != s[1] && strings.HasSuffix(name, "norm/scale") && stackedLayer.MatchString(name) {
+		if s := t.Shape; l.axis < 0 && width > 0 && len(s) == 2 && s[0] != s[1] && norm.MatchString(name) && stackedLayer.MatchString(name) {
 			switch width {
 			case s[0]:
 				l.axis = 1
