@@ -194,14 +194,18 @@ func (w *printer) expr(k string, e *Expr) {
 	}
 }
 
+// key writes a name of an object, which must not be a word of HCL's.
+func key(n string) string {
+	if slices.Contains(keywords, n) {
+		return Quote(n)
+	}
+	return n
+}
+
 func (w *printer) object(k string, items map[string]string) {
 	parts := make([]string, 0, len(items))
 	for _, n := range sortedNames(items) {
-		key := n
-		if slices.Contains(keywords, n) {
-			key = Quote(n)
-		}
-		parts = append(parts, key+" = "+items[n])
+		parts = append(parts, key(n)+" = "+items[n])
 	}
 	if len(parts) == 0 {
 		w.attr(k, "{}")

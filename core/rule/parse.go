@@ -45,12 +45,7 @@ func (p *parser) fail(r hcl.Range, format string, args ...any) {
 }
 
 func (p *parser) top(b *hclsyntax.Body) {
-	a := p.attrs(b, "roots", "runtime", "letters")
-	p.t.Roots = a.list("roots")
-	p.t.Runtime = a.str("runtime")
-	for k, v := range a.strings("letters") {
-		p.t.Letters[k] = v
-	}
+	p.arguments(b)
 	seen := map[string]bool{}
 	for _, blk := range b.Blocks {
 		if len(blk.Labels) != 1 {
@@ -90,6 +85,17 @@ func (p *parser) top(b *hclsyntax.Body) {
 			p.fail(blk.DefRange(), "unknown block %q", blk.Type)
 		}
 	}
+}
+
+// arguments reads a table's own; more are allowed beside them.
+func (p *parser) arguments(b *hclsyntax.Body, more ...string) attrs {
+	a := p.attrs(b, append(more, "roots", "runtime", "letters")...)
+	p.t.Roots = a.list("roots")
+	p.t.Runtime = a.str("runtime")
+	for k, v := range a.strings("letters") {
+		p.t.Letters[k] = v
+	}
+	return a
 }
 
 func (p *parser) capture(name string, blk *hclsyntax.Block) {
