@@ -41,6 +41,13 @@
 // place, and may be a formula: {2*l + 1}. Where layers are not alike,
 // own = "h" in the block gives each of its instances a size of h of its own.
 //
+// # Tables that include others
+//
+//	include = ["attention", "mlp"]
+//
+// takes over what those tables say; of one name, the including table's own
+// counts. Resolve makes one text of them, which Parse reads.
+//
 // # Axes
 //
 //	d n (half two)               an axis that is made of two, outermost first

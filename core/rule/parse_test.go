@@ -299,6 +299,7 @@ func TestMerge(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(everything)
+	f.Add("# c\n\ninclude = [\"a\"]\n# d\nrule \"q\" {}")
 	paths, _ := filepath.Glob("../../sdk/rules/testdata/*.hcl")
 	for _, p := range paths {
 		if b, err := os.ReadFile(p); err == nil {
@@ -306,6 +307,7 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		_, _ = Resolve("f.hcl", read(map[string]string{"f.hcl": text, "a": everything}))
 		table, err := Parse(text, "f.hcl")
 		if err != nil {
 			return

@@ -3,7 +3,7 @@
 // Face's models.
 //
 // What it knows of a model family stands in families/*.hcl, one table a
-// family. The Go code beside it finds the parameters in a checkpoint's tree,
+// family, and in families/shared what several have in common. The Go code beside it finds the parameters in a checkpoint's tree,
 // resolves what the rows depend on (alpha, the layer axis, the vocabulary), and
 // compares the result with the template.
 package maxtext

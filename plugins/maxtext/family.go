@@ -10,7 +10,7 @@ import (
 	"github.com/loraconv/loraconv/core/rule"
 )
 
-//go:embed families/*.hcl
+//go:embed families/*.hcl families/shared/*.hcl
 var tables embed.FS
 
 // family is one table and the models that it is for.
@@ -30,9 +30,9 @@ var families = []family{
 	{"qwen2", []string{"qwen2.5-"}, []string{"qwen2"}, nil},
 	{"qwen3", []string{"qwen3-"}, []string{"qwen3"}, nil},
 	{"qwen3_moe", []string{"qwen3-30b-a3b", "qwen3-235b-a22b", "qwen3-480b-a35b", "qwen3-coder-480b-a35b"}, []string{"qwen3_moe"}, nil},
-	{"qwen3_vl", []string{"qwen3-vl-"}, []string{"qwen3_vl"}, nil},
-	{"qwen3_vl_moe", []string{"qwen3-vl-30b-a3b"}, []string{"qwen3_vl_moe"}, nil},
-	{"qwen3_omni", []string{"qwen3-omni-"}, []string{"qwen3_omni_moe"}, nil},
+	{"qwen3_vl", []string{"qwen3-vl-"}, []string{"qwen3_vl"}, []string{"model.language_model"}},
+	{"qwen3_vl_moe", []string{"qwen3-vl-30b-a3b"}, []string{"qwen3_vl_moe"}, []string{"model.language_model"}},
+	{"qwen3_omni", []string{"qwen3-omni-"}, []string{"qwen3_omni_moe"}, []string{"thinker.model"}},
 	{"qwen3_next", []string{"qwen3-next-"}, []string{"qwen3_next"}, nil},
 	{"qwen3_5", []string{"qwen3.5-"}, []string{"qwen3_5_moe", "qwen3_5_moe_text"}, []string{"model.language_model", "model"}},
 	{"gemma2", []string{"gemma2-"}, []string{"gemma2"}, nil},
@@ -101,7 +101,7 @@ func modelNames() []string {
 	return out
 }
 
-// rulesTexts returns the tables as they are written, by family.
+// rulesTexts returns the whole tables, by family.
 func rulesTexts() (map[string]string, error) {
 	out := map[string]string{}
 	for i := range families {
@@ -114,9 +114,12 @@ func rulesTexts() (map[string]string, error) {
 	return out, nil
 }
 
+// text is the family's table with what it includes.
 func (f *family) text() (string, error) {
-	b, err := tables.ReadFile("families/" + f.name + ".hcl")
-	return string(b), err
+	return rule.Resolve(f.name, func(name string) (string, error) {
+		b, err := tables.ReadFile("families/" + name + ".hcl")
+		return string(b), err
+	})
 }
 
 var parsed sync.Map // file name -> *rule.Table

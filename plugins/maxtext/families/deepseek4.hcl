@@ -2,17 +2,14 @@
 # MaxText checkpoint_conversion/utils/param_mapping.py: DEEPSEEKV4_MAXTEXT_TO_HF_PARAM_MAPPING; shapes
 # from layers/attention_compressed.py, layers/mhc.py and models/deepseek4.py.
 
-# The experts' bias and the table that routes by token are variables that are no parameters: Linen
-# keeps them in collections of their own, and a train state of NNX below nnx_aux.
-roots = ["params/params + params/MoEBiasVar + params/Tid2EidVar + nnx_aux/model", "params", "base"]
+include = ["shared/embedding", "shared/model", "shared/norms"]
+roots   = ["params/params + params/MoEBiasVar + params/Tid2EidVar + nnx_aux/model", "params", "base"]
 
 letters = {
   l  = "layers"
-  d  = "width"
   n  = "heads"
   g  = "kv heads"
   h  = "head dim"
-  v  = "vocabulary"
   e  = "experts"
   f  = "moe mlp dim"
   s  = "shared mlp dim"
@@ -26,11 +23,6 @@ letters = {
   ch = "tokens in one, heavy"
   in = "indexer heads"
   ih = "indexer head dim"
-}
-
-# qwix LoraProvider: the forward adds (x A B) * alpha / rank; neither factor holds the scale.
-define "lora_scale" {
-  value = alpha / r
 }
 
 # Three layers come first, which route by a table of tokens; then pairs. From the third layer on,
@@ -70,26 +62,6 @@ block "variable" {
   }
 }
 
-rule "embedding" {
-  source = "token_embedder/embedding"
-  axes   = "v d"
-  to     = "v d"
-  target = "model.embed_tokens.weight"
-}
-
-rule "final_norm" {
-  source = "decoder/decoder_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.norm.weight"
-}
-
 rule "head" {
   source = "decoder/logits_dense/kernel"
   axes   = "d v"
@@ -114,21 +86,21 @@ rule "final_connection" {
   source = "decoder/hc_head/hc_fn"
   axes   = "(k d) k1"
   to     = "k1 (k d)"
-  target = "model.hc_head.hc_fn"
+  target = "{language_model}.hc_head.hc_fn"
 }
 
 rule "final_connection_base" {
   source = "decoder/hc_head/hc_base"
   axes   = "k1"
   to     = "k1"
-  target = "model.hc_head.hc_base"
+  target = "{language_model}.hc_head.hc_base"
 }
 
 rule "final_connection_scale" {
   source = "decoder/hc_head/hc_scale"
   axes   = "1"
   to     = "1"
-  target = "model.hc_head.hc_scale"
+  target = "{language_model}.hc_head.hc_scale"
 }
 
 rule "query_a" {
@@ -147,7 +119,7 @@ rule "query_a" {
     scale  = lora_scale
   }
   to     = "qr d"
-  target = "model.layers.{l}.self_attn.q_a_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.q_a_proj.weight"
 }
 
 rule "query_norm" {
@@ -160,7 +132,7 @@ rule "query_norm" {
     scale  = lora_scale
   }
   to     = "qr"
-  target = "model.layers.{l}.self_attn.q_a_norm.weight"
+  target = "{language_model}.layers.{l}.self_attn.q_a_norm.weight"
 }
 
 rule "query_b" {
@@ -179,7 +151,7 @@ rule "query_b" {
     scale  = lora_scale
   }
   to     = "(n h) qr"
-  target = "model.layers.{l}.self_attn.q_b_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.q_b_proj.weight"
 }
 
 # One projection is key and value at once.
@@ -199,7 +171,7 @@ rule "key_value" {
     scale  = lora_scale
   }
   to     = "(g h) d"
-  target = "model.layers.{l}.self_attn.kv_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.kv_proj.weight"
 }
 
 rule "key_value_norm" {
@@ -212,14 +184,14 @@ rule "key_value_norm" {
     scale  = lora_scale
   }
   to     = "h"
-  target = "model.layers.{l}.self_attn.kv_norm.weight"
+  target = "{language_model}.layers.{l}.self_attn.kv_norm.weight"
 }
 
 rule "sinks" {
   source = "{layer}/self_attention/sinks"
   axes   = "n"
   to     = "n"
-  target = "model.layers.{l}.self_attn.sinks"
+  target = "{language_model}.layers.{l}.self_attn.sinks"
 }
 
 # Heads are brought down in groups, then all of them together. LoRA on the groups has no known form.
@@ -227,7 +199,7 @@ rule "output_a" {
   source = "{layer}/self_attention/o_a_proj/kernel"
   axes   = "o i a"
   to     = "(o a) i"
-  target = "model.layers.{l}.self_attn.o_a_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.o_a_proj.weight"
 }
 
 rule "output_b" {
@@ -246,7 +218,7 @@ rule "output_b" {
     scale  = lora_scale
   }
   to     = "d (o a)"
-  target = "model.layers.{l}.self_attn.o_b_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.o_b_proj.weight"
 }
 
 # Sparse compression looks at two windows, so that it has two of everything.
@@ -268,7 +240,7 @@ rule "sparse_key_value" {
     scale  = lora_scale
   }
   to     = "(c1 h) d"
-  target = "model.layers.{l}.self_attn.compressor.kv_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.kv_proj.weight"
 }
 
 rule "sparse_gate" {
@@ -289,7 +261,7 @@ rule "sparse_gate" {
     scale  = lora_scale
   }
   to     = "(c1 h) d"
-  target = "model.layers.{l}.self_attn.compressor.gate_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.gate_proj.weight"
 }
 
 rule "sparse_positions" {
@@ -298,7 +270,7 @@ rule "sparse_positions" {
   axes   = "cs (c1 h)"
   size   = { c1 = 2 }
   to     = "cs (c1 h)"
-  target = "model.layers.{l}.self_attn.compressor.position_bias"
+  target = "{language_model}.layers.{l}.self_attn.compressor.position_bias"
 }
 
 rule "sparse_norm" {
@@ -312,7 +284,7 @@ rule "sparse_norm" {
     scale  = lora_scale
   }
   to     = "h"
-  target = "model.layers.{l}.self_attn.compressor.kv_norm.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.kv_norm.weight"
 }
 
 # The indexer chooses which of the compressed tokens are looked at.
@@ -333,7 +305,7 @@ rule "indexer_query" {
     scale  = lora_scale
   }
   to     = "(in ih) qr"
-  target = "model.layers.{l}.self_attn.compressor.indexer.q_b_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.indexer.q_b_proj.weight"
 }
 
 rule "indexer_key_value" {
@@ -354,7 +326,7 @@ rule "indexer_key_value" {
     scale  = lora_scale
   }
   to     = "(c1 ih) d"
-  target = "model.layers.{l}.self_attn.compressor.indexer.kv_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.indexer.kv_proj.weight"
 }
 
 rule "indexer_gate" {
@@ -375,7 +347,7 @@ rule "indexer_gate" {
     scale  = lora_scale
   }
   to     = "(c1 ih) d"
-  target = "model.layers.{l}.self_attn.compressor.indexer.gate_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.indexer.gate_proj.weight"
 }
 
 rule "indexer_weights" {
@@ -395,7 +367,7 @@ rule "indexer_weights" {
     scale  = lora_scale
   }
   to     = "in d"
-  target = "model.layers.{l}.self_attn.compressor.indexer.scorer.weights_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.indexer.scorer.weights_proj.weight"
 }
 
 rule "indexer_positions" {
@@ -404,7 +376,7 @@ rule "indexer_positions" {
   axes   = "cs (c1 ih)"
   size   = { c1 = 2 }
   to     = "cs (c1 ih)"
-  target = "model.layers.{l}.self_attn.compressor.indexer.position_bias"
+  target = "{language_model}.layers.{l}.self_attn.compressor.indexer.position_bias"
 }
 
 rule "indexer_norm" {
@@ -418,7 +390,7 @@ rule "indexer_norm" {
     scale  = lora_scale
   }
   to     = "ih"
-  target = "model.layers.{l}.self_attn.compressor.indexer.kv_norm.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.indexer.kv_norm.weight"
 }
 
 rule "heavy_key_value" {
@@ -438,7 +410,7 @@ rule "heavy_key_value" {
     scale  = lora_scale
   }
   to     = "h d"
-  target = "model.layers.{l}.self_attn.compressor.kv_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.kv_proj.weight"
 }
 
 rule "heavy_gate" {
@@ -458,7 +430,7 @@ rule "heavy_gate" {
     scale  = lora_scale
   }
   to     = "h d"
-  target = "model.layers.{l}.self_attn.compressor.gate_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.gate_proj.weight"
 }
 
 rule "heavy_positions" {
@@ -466,7 +438,7 @@ rule "heavy_positions" {
   source = "{layer}/self_attention/hca_compressor/position_bias"
   axes   = "ch h"
   to     = "ch h"
-  target = "model.layers.{l}.self_attn.compressor.position_bias"
+  target = "{language_model}.layers.{l}.self_attn.compressor.position_bias"
 }
 
 rule "heavy_norm" {
@@ -480,33 +452,7 @@ rule "heavy_norm" {
     scale  = lora_scale
   }
   to     = "h"
-  target = "model.layers.{l}.self_attn.compressor.kv_norm.weight"
-}
-
-rule "attention_norm" {
-  source = "{layer}/pre_self_attention_layer_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.layers.{l}.input_layernorm.weight"
-}
-
-rule "mlp_norm" {
-  source = "{layer}/post_self_attention_layer_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.layers.{l}.post_attention_layernorm.weight"
+  target = "{language_model}.layers.{l}.self_attn.compressor.kv_norm.weight"
 }
 
 # Hyper-connections: how streams are read, how they are written, and a matrix of streams by streams,
@@ -525,7 +471,7 @@ rule "attention_connection" {
     axes   = "(k d) (u w)"
   }
   to     = "(p + q + (u w)) (k d)"
-  target = "model.layers.{l}.attn_hc.fn"
+  target = "{language_model}.layers.{l}.attn_hc.fn"
 }
 
 rule "attention_connection_base" {
@@ -542,7 +488,7 @@ rule "attention_connection_base" {
     axes   = "u w"
   }
   to     = "(p + q + (u w))"
-  target = "model.layers.{l}.attn_hc.base"
+  target = "{language_model}.layers.{l}.attn_hc.base"
 }
 
 rule "attention_connection_scale" {
@@ -559,7 +505,7 @@ rule "attention_connection_scale" {
     axes   = "u1"
   }
   to     = "(p1 + q1 + u1)"
-  target = "model.layers.{l}.attn_hc.scale"
+  target = "{language_model}.layers.{l}.attn_hc.scale"
 }
 
 rule "mlp_connection" {
@@ -576,7 +522,7 @@ rule "mlp_connection" {
     axes   = "(k d) (u w)"
   }
   to     = "(p + q + (u w)) (k d)"
-  target = "model.layers.{l}.ffn_hc.fn"
+  target = "{language_model}.layers.{l}.ffn_hc.fn"
 }
 
 rule "mlp_connection_base" {
@@ -593,7 +539,7 @@ rule "mlp_connection_base" {
     axes   = "u w"
   }
   to     = "(p + q + (u w))"
-  target = "model.layers.{l}.ffn_hc.base"
+  target = "{language_model}.layers.{l}.ffn_hc.base"
 }
 
 rule "mlp_connection_scale" {
@@ -610,7 +556,7 @@ rule "mlp_connection_scale" {
     axes   = "u1"
   }
   to     = "(p1 + q1 + u1)"
-  target = "model.layers.{l}.ffn_hc.scale"
+  target = "{language_model}.layers.{l}.ffn_hc.scale"
 }
 
 rule "router" {
@@ -629,7 +575,7 @@ rule "router" {
     scale  = lora_scale
   }
   to     = "e d"
-  target = "model.layers.{l}.mlp.gate.weight"
+  target = "{language_model}.layers.{l}.mlp.gate.weight"
 }
 
 rule "router_bias" {
@@ -637,7 +583,7 @@ rule "router_bias" {
   source = "{variable}/mlp/MoeBlock_0/gate/bias"
   axes   = "e"
   to     = "e"
-  target = "model.layers.{l}.mlp.gate.e_score_correction_bias"
+  target = "{language_model}.layers.{l}.mlp.gate.e_score_correction_bias"
 }
 
 # Which experts a token goes to. MaxText keeps the numbers as float32, and so they are written.
@@ -646,7 +592,7 @@ rule "router_table" {
   source = "{layer}/mlp/MoeBlock_0/tid2eid"
   axes   = "v x"
   to     = "v x"
-  target = "model.layers.{l}.mlp.gate.tid2eid"
+  target = "{language_model}.layers.{l}.mlp.gate.tid2eid"
 }
 
 rule "shared_gate" {
@@ -665,7 +611,7 @@ rule "shared_gate" {
     scale  = lora_scale
   }
   to     = "s d"
-  target = "model.layers.{l}.mlp.shared_experts.gate_proj.weight"
+  target = "{language_model}.layers.{l}.mlp.shared_experts.gate_proj.weight"
 }
 
 rule "shared_up" {
@@ -684,7 +630,7 @@ rule "shared_up" {
     scale  = lora_scale
   }
   to     = "s d"
-  target = "model.layers.{l}.mlp.shared_experts.up_proj.weight"
+  target = "{language_model}.layers.{l}.mlp.shared_experts.up_proj.weight"
 }
 
 rule "shared_down" {
@@ -703,7 +649,7 @@ rule "shared_down" {
     scale  = lora_scale
   }
   to     = "d s"
-  target = "model.layers.{l}.mlp.shared_experts.down_proj.weight"
+  target = "{language_model}.layers.{l}.mlp.shared_experts.down_proj.weight"
 }
 
 # One array holds all experts. LoRA exists where experts are dense matmuls (sparse_matmul=False):
@@ -718,7 +664,7 @@ rule "expert_gate" {
     scale  = lora_scale
   }
   to     = "f d"
-  target = "model.layers.{l}.mlp.experts.{e}.w1.weight"
+  target = "{language_model}.layers.{l}.mlp.experts.{e}.w1.weight"
 }
 
 rule "expert_up" {
@@ -731,7 +677,7 @@ rule "expert_up" {
     scale  = lora_scale
   }
   to     = "f d"
-  target = "model.layers.{l}.mlp.experts.{e}.w3.weight"
+  target = "{language_model}.layers.{l}.mlp.experts.{e}.w3.weight"
 }
 
 rule "expert_down" {
@@ -744,7 +690,7 @@ rule "expert_down" {
     scale  = lora_scale
   }
   to     = "d f"
-  target = "model.layers.{l}.mlp.experts.{e}.w2.weight"
+  target = "{language_model}.layers.{l}.mlp.experts.{e}.w2.weight"
 }
 
 # The target norms the streams without a scale. The importer set it to 1, and LoRA training keeps it;
@@ -752,14 +698,4 @@ rule "expert_down" {
 drop "connection_norm" {
   source = "decoder/**/mhc_norm/scale"
   reason = "the target has no scale here: 1 unless it was trained, and then its training is lost"
-}
-
-drop "rng" {
-  source = "**/rngs/**"
-  reason = "state of a random number generator: not part of the model"
-}
-
-refuse "unknown_lora" {
-  source = "**/*lora*"
-  reason = "no row has LoRA on this parameter, so there is no formula that would merge it"
 }

@@ -1,24 +1,17 @@
 # Gemma 2. Each element of the stack holds a local and a global layer: HF layers 2j and 2j+1.
 # MaxText checkpoint_conversion/utils/param_mapping.py: GEMMA2_MAXTEXT_TO_HF_PARAM_MAPPING.
 
-roots = ["params/params", "params", "base"]
+include = ["shared/model"]
 
 letters = {
-  j = "pairs of layers"
-  d = "width"
-  n = "heads"
-  g = "kv heads"
-  h = "head dim"
-  f = "mlp dim"
-  v = "vocabulary"
-
+  j               = "pairs of layers"
+  n               = "heads"
+  g               = "kv heads"
+  h               = "head dim"
+  f               = "mlp dim"
+  v               = "vocabulary"
   embedding_scale = "embedding scale"
   query_scale     = "query scale"
-}
-
-# qwix LoraProvider: the forward adds (x A B) * alpha / rank; neither factor holds the scale.
-define "lora_scale" {
-  value = alpha / r
 }
 
 block "pair" {
@@ -54,7 +47,7 @@ rule "embedding" {
   drop   = { pad = "padding of the vocabulary" }
   div    = embedding_scale
   to     = "v d"
-  target = "model.embed_tokens.weight"
+  target = "{language_model}.embed_tokens.weight"
 }
 
 rule "final_norm" {
@@ -68,7 +61,7 @@ rule "final_norm" {
   }
   add    = -1
   to     = "d"
-  target = "model.norm.weight"
+  target = "{language_model}.norm.weight"
 }
 
 # The importer folded 1/sqrt(head dim) into the query.
@@ -89,7 +82,7 @@ rule "query" {
   }
   mul    = query_scale
   to     = "(n h) d"
-  target = "model.layers.{2*j + which}.self_attn.q_proj.weight"
+  target = "{language_model}.layers.{2*j + which}.self_attn.q_proj.weight"
 }
 
 rule "key" {
@@ -108,7 +101,7 @@ rule "key" {
     scale  = lora_scale
   }
   to     = "(g h) d"
-  target = "model.layers.{2*j + which}.self_attn.k_proj.weight"
+  target = "{language_model}.layers.{2*j + which}.self_attn.k_proj.weight"
 }
 
 rule "value" {
@@ -127,7 +120,7 @@ rule "value" {
     scale  = lora_scale
   }
   to     = "(g h) d"
-  target = "model.layers.{2*j + which}.self_attn.v_proj.weight"
+  target = "{language_model}.layers.{2*j + which}.self_attn.v_proj.weight"
 }
 
 rule "attention_output" {
@@ -146,7 +139,7 @@ rule "attention_output" {
     scale  = lora_scale
   }
   to     = "d (n h)"
-  target = "model.layers.{2*j + which}.self_attn.o_proj.weight"
+  target = "{language_model}.layers.{2*j + which}.self_attn.o_proj.weight"
 }
 
 rule "mlp_gate" {
@@ -165,7 +158,7 @@ rule "mlp_gate" {
     scale  = lora_scale
   }
   to     = "f d"
-  target = "model.layers.{2*j + which}.mlp.gate_proj.weight"
+  target = "{language_model}.layers.{2*j + which}.mlp.gate_proj.weight"
 }
 
 rule "mlp_up" {
@@ -184,7 +177,7 @@ rule "mlp_up" {
     scale  = lora_scale
   }
   to     = "f d"
-  target = "model.layers.{2*j + which}.mlp.up_proj.weight"
+  target = "{language_model}.layers.{2*j + which}.mlp.up_proj.weight"
 }
 
 rule "mlp_down" {
@@ -203,7 +196,7 @@ rule "mlp_down" {
     scale  = lora_scale
   }
   to     = "d f"
-  target = "model.layers.{2*j + which}.mlp.down_proj.weight"
+  target = "{language_model}.layers.{2*j + which}.mlp.down_proj.weight"
 }
 
 rule "attention_norm" {
@@ -217,7 +210,7 @@ rule "attention_norm" {
   }
   add    = -1
   to     = "d"
-  target = "model.layers.{2*j + which}.input_layernorm.weight"
+  target = "{language_model}.layers.{2*j + which}.input_layernorm.weight"
 }
 
 rule "post_attention_norm" {
@@ -231,7 +224,7 @@ rule "post_attention_norm" {
   }
   add    = -1
   to     = "d"
-  target = "model.layers.{2*j + which}.post_attention_layernorm.weight"
+  target = "{language_model}.layers.{2*j + which}.post_attention_layernorm.weight"
 }
 
 rule "mlp_norm" {
@@ -245,7 +238,7 @@ rule "mlp_norm" {
   }
   add    = -1
   to     = "d"
-  target = "model.layers.{2*j + which}.pre_feedforward_layernorm.weight"
+  target = "{language_model}.layers.{2*j + which}.pre_feedforward_layernorm.weight"
 }
 
 rule "post_mlp_norm" {
@@ -259,15 +252,5 @@ rule "post_mlp_norm" {
   }
   add    = -1
   to     = "d"
-  target = "model.layers.{2*j + which}.post_feedforward_layernorm.weight"
-}
-
-drop "rng" {
-  source = "**/rngs/**"
-  reason = "state of a random number generator: not part of the model"
-}
-
-refuse "unknown_lora" {
-  source = "**/*lora*"
-  reason = "no row has LoRA on this parameter, so there is no formula that would merge it"
+  target = "{language_model}.layers.{2*j + which}.post_feedforward_layernorm.weight"
 }

@@ -2,28 +2,17 @@
 # multiplied the embedding by bf16(sqrt(width)).
 # MaxText checkpoint_conversion/utils/param_mapping.py: GEMMA3_MAXTEXT_TO_HF_PARAM_MAPPING.
 
-roots = ["params/params", "params", "base"]
+include = ["shared/model", "shared/attention", "shared/mlp"]
 
 letters = {
-  l  = "layers"
-  d  = "width"
-  n  = "heads"
-  g  = "kv heads"
-  h  = "head dim"
-  f  = "mlp dim"
-  v  = "vocabulary"
-  w  = "vision width"
-  wn = "vision heads"
-  wh = "vision head dim"
-  wf = "vision mlp dim"
-  wp = "vision positions"
-
+  l               = "layers"
+  v               = "vocabulary"
+  w               = "vision width"
+  wn              = "vision heads"
+  wh              = "vision head dim"
+  wf              = "vision mlp dim"
+  wp              = "vision positions"
   embedding_scale = "embedding scale"
-}
-
-# qwix LoraProvider: the forward adds (x A B) * alpha / rank; neither factor holds the scale.
-define "lora_scale" {
-  value = alpha / r
 }
 
 # The importer multiplied the embedding by bf16(sqrt(width)), whose inverse gives back the published
@@ -73,82 +62,6 @@ rule "final_norm" {
   target = "{language_model}.norm.weight"
 }
 
-rule "query" {
-  source = "{layer}/self_attention/query/kernel"
-  axes   = "d n h"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r (n h) -> d n h"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r n h -> d n h"
-    scale  = lora_scale
-  }
-  to     = "(n h) d"
-  target = "{language_model}.layers.{l}.self_attn.q_proj.weight"
-}
-
-rule "key" {
-  source = "{layer}/self_attention/key/kernel"
-  axes   = "d g h"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r (g h) -> d g h"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r g h -> d g h"
-    scale  = lora_scale
-  }
-  to     = "(g h) d"
-  target = "{language_model}.layers.{l}.self_attn.k_proj.weight"
-}
-
-rule "value" {
-  source = "{layer}/self_attention/value/kernel"
-  axes   = "d g h"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r (g h) -> d g h"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r g h -> d g h"
-    scale  = lora_scale
-  }
-  to     = "(g h) d"
-  target = "{language_model}.layers.{l}.self_attn.v_proj.weight"
-}
-
-rule "attention_output" {
-  source = "{layer}/self_attention/out/kernel"
-  axes   = "n h d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "(n h) r, r d -> n h d"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "n h r, r d -> n h d"
-    scale  = lora_scale
-  }
-  to     = "d (n h)"
-  target = "{language_model}.layers.{l}.self_attn.o_proj.weight"
-}
-
 rule "query_norm" {
   source = "{layer}/self_attention/query_norm/scale"
   axes   = "h"
@@ -175,63 +88,6 @@ rule "key_norm" {
   add    = -1
   to     = "h"
   target = "{language_model}.layers.{l}.self_attn.k_norm.weight"
-}
-
-rule "mlp_gate" {
-  source = "{layer}/mlp/wi_0/kernel"
-  axes   = "d f"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r f -> d f"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r f -> d f"
-    scale  = lora_scale
-  }
-  to     = "f d"
-  target = "{language_model}.layers.{l}.mlp.gate_proj.weight"
-}
-
-rule "mlp_up" {
-  source = "{layer}/mlp/wi_1/kernel"
-  axes   = "d f"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r f -> d f"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r f -> d f"
-    scale  = lora_scale
-  }
-  to     = "f d"
-  target = "{language_model}.layers.{l}.mlp.up_proj.weight"
-}
-
-rule "mlp_down" {
-  source = "{layer}/mlp/wo/kernel"
-  axes   = "f d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "f r, r d -> f d"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "f r, r d -> f d"
-    scale  = lora_scale
-  }
-  to     = "d f"
-  target = "{language_model}.layers.{l}.mlp.down_proj.weight"
 }
 
 rule "attention_norm" {
@@ -458,14 +314,4 @@ rule "vision_mlp_out_bias" {
   axes   = "w"
   to     = "w"
   target = "{tower}vision_tower.vision_model.encoder.layers.{t}.mlp.fc2.bias"
-}
-
-drop "rng" {
-  source = "**/rngs/**"
-  reason = "state of a random number generator: not part of the model"
-}
-
-refuse "unknown_lora" {
-  source = "**/*lora*"
-  reason = "no row has LoRA on this parameter, so there is no formula that would merge it"
 }

@@ -4,33 +4,23 @@
 # MaxText checkpoint_conversion/utils/param_mapping.py: GEMMA4_MAXTEXT_TO_HF_PARAM_MAPPING and
 # GEMMA4_SMALL_MAXTEXT_TO_HF_PARAM_MAPPING; models/gemma4.py, gemma4_small.py, gemma4_vision.py.
 
-roots = ["params/params", "params", "base"]
+include = ["shared/model", "shared/attention"]
 
 letters = {
-  l  = "layers"
-  d  = "width"
-  n  = "heads"
-  g  = "kv heads"
-  h  = "head dim"
-  f  = "mlp dim"
-  m  = "moe width"
-  e  = "experts"
-  v  = "vocabulary"
-  vp = "vocabulary of the layers' embeddings"
-  p  = "width of a layer's embedding"
-  w  = "vision width"
-  wn = "vision heads"
-  wh = "vision head dim"
-  wf = "vision mlp dim"
-  wp = "vision positions"
-
+  l               = "layers"
+  f               = "mlp dim"
+  m               = "moe width"
+  e               = "experts"
+  v               = "vocabulary"
+  vp              = "vocabulary of the layers' embeddings"
+  p               = "width of a layer's embedding"
+  w               = "vision width"
+  wn              = "vision heads"
+  wh              = "vision head dim"
+  wf              = "vision mlp dim"
+  wp              = "vision positions"
   embedding_scale = "embedding scale"
   norm_offset     = "norm offset"
-}
-
-# qwix LoraProvider: the forward adds (x A B) * alpha / rank; neither factor holds the scale.
-define "lora_scale" {
-  value = alpha / r
 }
 
 # The importer multiplied the embedding by the root of the width, in float32.
@@ -161,25 +151,6 @@ rule "layer_embedding_norm" {
   target = "{language_model}.per_layer_projection_norm.weight"
 }
 
-rule "query" {
-  source = "{layer}/self_attention/query/kernel"
-  axes   = "d n h"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r (n h) -> d n h"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r n h -> d n h"
-    scale  = lora_scale
-  }
-  to     = "(n h) d"
-  target = "{language_model}.layers.{l}.self_attn.q_proj.weight"
-}
-
 rule "key" {
   when   = !small || keyed
   source = "{layer}/self_attention/key/kernel"
@@ -219,25 +190,6 @@ rule "value" {
   }
   to     = "(g h) d"
   target = "{language_model}.layers.{l}.self_attn.v_proj.weight"
-}
-
-rule "attention_output" {
-  source = "{layer}/self_attention/out/kernel"
-  axes   = "n h d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "(n h) r, r d -> n h d"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "n h r, r d -> n h d"
-    scale  = lora_scale
-  }
-  to     = "d (n h)"
-  target = "{language_model}.layers.{l}.self_attn.o_proj.weight"
 }
 
 rule "query_norm" {
@@ -766,11 +718,6 @@ drop "vision_standard" {
   when   = small
 }
 
-drop "rng" {
-  source = "**/rngs/**"
-  reason = "state of a random number generator: not part of the model"
-}
-
 refuse "value_norm" {
   source = "**/value_norm/scale"
   reason = "the target's norm of values has no scale; published models have none either (v_norm_with_scale: false)"
@@ -779,9 +726,4 @@ refuse "value_norm" {
 refuse "remainder" {
   source = "decoder/layers_remainder/**"
   reason = "layers that do not fill a block of six: MaxText's exporter gives them other names than its model has, and no published model has any"
-}
-
-refuse "unknown_lora" {
-  source = "**/*lora*"
-  reason = "no row has LoRA on this parameter, so there is no formula that would merge it"
 }

@@ -1,22 +1,15 @@
 # gpt-oss, against the dequantised (bfloat16) layout of the published model.
 # MaxText checkpoint_conversion/utils/param_mapping.py: GPT_OSS_MAXTEXT_TO_HF_PARAM_MAPPING.
 
-roots = ["params/params", "params", "base"]
+include = ["shared/embedding", "shared/model", "shared/norms"]
 
 letters = {
   l = "layers"
-  d = "width"
   n = "heads"
   g = "kv heads"
   h = "head dim"
   f = "mlp dim"
-  v = "vocabulary"
   e = "experts"
-}
-
-# qwix LoraProvider: the forward adds (x A B) * alpha / rank; neither factor holds the scale.
-define "lora_scale" {
-  value = alpha / r
 }
 
 block "layer" {
@@ -25,45 +18,6 @@ block "layer" {
     l     = 2*j + b
   }
   at "decoder/layers_{l}" {}
-}
-
-rule "embedding" {
-  source = "token_embedder/embedding"
-  axes   = "v d"
-  to     = "v d"
-  target = "model.embed_tokens.weight"
-}
-
-rule "final_norm" {
-  source = "decoder/decoder_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.norm.weight"
-}
-
-rule "head" {
-  source = "decoder/logits_dense/kernel"
-  axes   = "d v"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r v -> d v"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r v -> d v"
-    scale  = lora_scale
-  }
-  to     = "v d"
-  target = "lm_head.weight"
 }
 
 rule "query" {
@@ -82,7 +36,7 @@ rule "query" {
     scale  = lora_scale
   }
   to     = "(n h) d"
-  target = "model.layers.{l}.self_attn.q_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.q_proj.weight"
 }
 
 rule "key" {
@@ -101,7 +55,7 @@ rule "key" {
     scale  = lora_scale
   }
   to     = "(g h) d"
-  target = "model.layers.{l}.self_attn.k_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.k_proj.weight"
 }
 
 rule "value" {
@@ -120,7 +74,7 @@ rule "value" {
     scale  = lora_scale
   }
   to     = "(g h) d"
-  target = "model.layers.{l}.self_attn.v_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.v_proj.weight"
 }
 
 rule "attention_output" {
@@ -139,42 +93,42 @@ rule "attention_output" {
     scale  = lora_scale
   }
   to     = "d (n h)"
-  target = "model.layers.{l}.self_attn.o_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.o_proj.weight"
 }
 
 rule "query_bias" {
   source = "{layer}/GptOssAttention/query/bias"
   axes   = "n h"
   to     = "(n h)"
-  target = "model.layers.{l}.self_attn.q_proj.bias"
+  target = "{language_model}.layers.{l}.self_attn.q_proj.bias"
 }
 
 rule "key_bias" {
   source = "{layer}/GptOssAttention/key/bias"
   axes   = "g h"
   to     = "(g h)"
-  target = "model.layers.{l}.self_attn.k_proj.bias"
+  target = "{language_model}.layers.{l}.self_attn.k_proj.bias"
 }
 
 rule "value_bias" {
   source = "{layer}/GptOssAttention/value/bias"
   axes   = "g h"
   to     = "(g h)"
-  target = "model.layers.{l}.self_attn.v_proj.bias"
+  target = "{language_model}.layers.{l}.self_attn.v_proj.bias"
 }
 
 rule "attention_output_bias" {
   source = "{layer}/GptOssAttention/out/bias"
   axes   = "d"
   to     = "d"
-  target = "model.layers.{l}.self_attn.o_proj.bias"
+  target = "{language_model}.layers.{l}.self_attn.o_proj.bias"
 }
 
 rule "sinks" {
   source = "{layer}/GptOssAttention/sinks"
   axes   = "n"
   to     = "n"
-  target = "model.layers.{l}.self_attn.sinks"
+  target = "{language_model}.layers.{l}.self_attn.sinks"
 }
 
 rule "router" {
@@ -193,14 +147,14 @@ rule "router" {
     scale  = lora_scale
   }
   to     = "e d"
-  target = "model.layers.{l}.mlp.router.weight"
+  target = "{language_model}.layers.{l}.mlp.router.weight"
 }
 
 rule "router_bias" {
   source = "{layer}/GptOssMlp/gate/bias"
   axes   = "e"
   to     = "e"
-  target = "model.layers.{l}.mlp.router.bias"
+  target = "{language_model}.layers.{l}.mlp.router.bias"
 }
 
 # Gate at even and up at odd columns; experts are not transposed.
@@ -209,7 +163,7 @@ rule "expert_in" {
   names  = { s = ["wi_0", "wi_1"] }
   axes   = "s e d f"
   to     = "e d (f s)"
-  target = "model.layers.{l}.mlp.experts.gate_up_proj"
+  target = "{language_model}.layers.{l}.mlp.experts.gate_up_proj"
 }
 
 rule "expert_in_bias" {
@@ -217,55 +171,19 @@ rule "expert_in_bias" {
   names  = { s = ["wi_0", "wi_1"] }
   axes   = "s e f"
   to     = "e (f s)"
-  target = "model.layers.{l}.mlp.experts.gate_up_proj_bias"
+  target = "{language_model}.layers.{l}.mlp.experts.gate_up_proj_bias"
 }
 
 rule "expert_down" {
   source = "{layer}/GptOssMlp/wo"
   axes   = "e f d"
   to     = "e f d"
-  target = "model.layers.{l}.mlp.experts.down_proj"
+  target = "{language_model}.layers.{l}.mlp.experts.down_proj"
 }
 
 rule "expert_down_bias" {
   source = "{layer}/GptOssMlp/wo_bias"
   axes   = "e d"
   to     = "e d"
-  target = "model.layers.{l}.mlp.experts.down_proj_bias"
-}
-
-rule "attention_norm" {
-  source = "{layer}/pre_self_attention_layer_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.layers.{l}.input_layernorm.weight"
-}
-
-rule "mlp_norm" {
-  source = "{layer}/post_self_attention_layer_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.layers.{l}.post_attention_layernorm.weight"
-}
-
-drop "rng" {
-  source = "**/rngs/**"
-  reason = "state of a random number generator: not part of the model"
-}
-
-refuse "unknown_lora" {
-  source = "**/*lora*"
-  reason = "no row has LoRA on this parameter, so there is no formula that would merge it"
+  target = "{language_model}.layers.{l}.mlp.experts.down_proj_bias"
 }

@@ -1,72 +1,11 @@
 # Mixtral.
 # MaxText checkpoint_conversion/utils/param_mapping.py: MIXTRAL_MAXTEXT_TO_HF_PARAM_MAPPING.
 
-roots = ["params/params", "params", "base"]
+include = ["shared/embedding", "shared/model", "shared/layer", "shared/attention", "shared/norms"]
 
 letters = {
-  l = "layers"
-  d = "width"
-  n = "heads"
-  g = "kv heads"
-  h = "head dim"
   f = "mlp dim"
-  v = "vocabulary"
   e = "experts"
-}
-
-# qwix LoraProvider: the forward adds (x A B) * alpha / rank; neither factor holds the scale.
-define "lora_scale" {
-  value = alpha / r
-}
-
-# Stack axes are added at param_scan_axis to base, bias, A and B alike. Older unscanned
-# checkpoints keep the layers in a list, whose elements are named by number.
-block "layer" {
-  at "decoder/layers" {
-    stack = "l"
-    when  = !has("decoder/layers/0/**")
-  }
-  at "decoder/layers_{l}" {}
-  at "decoder/layers/{l}" {}
-}
-
-rule "embedding" {
-  source = "token_embedder/embedding"
-  axes   = "v d"
-  to     = "v d"
-  target = "model.embed_tokens.weight"
-}
-
-rule "final_norm" {
-  source = "decoder/decoder_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.norm.weight"
-}
-
-rule "head" {
-  source = "decoder/logits_dense/kernel"
-  axes   = "d v"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r v -> d v"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r v -> d v"
-    scale  = lora_scale
-  }
-  to     = "v d"
-  target = "lm_head.weight"
 }
 
 # The importer folded 1/sqrt(head dim) into the query.
@@ -87,64 +26,7 @@ rule "query" {
   }
   mul    = sqrt(h)
   to     = "(n h) d"
-  target = "model.layers.{l}.self_attn.q_proj.weight"
-}
-
-rule "key" {
-  source = "{layer}/self_attention/key/kernel"
-  axes   = "d g h"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r (g h) -> d g h"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r g h -> d g h"
-    scale  = lora_scale
-  }
-  to     = "(g h) d"
-  target = "model.layers.{l}.self_attn.k_proj.weight"
-}
-
-rule "value" {
-  source = "{layer}/self_attention/value/kernel"
-  axes   = "d g h"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r (g h) -> d g h"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r g h -> d g h"
-    scale  = lora_scale
-  }
-  to     = "(g h) d"
-  target = "model.layers.{l}.self_attn.v_proj.weight"
-}
-
-rule "attention_output" {
-  source = "{layer}/self_attention/out/kernel"
-  axes   = "n h d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "(n h) r, r d -> n h d"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "n h r, r d -> n h d"
-    scale  = lora_scale
-  }
-  to     = "d (n h)"
-  target = "model.layers.{l}.self_attn.o_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.q_proj.weight"
 }
 
 rule "router" {
@@ -163,7 +45,7 @@ rule "router" {
     scale  = lora_scale
   }
   to     = "e d"
-  target = "model.layers.{l}.block_sparse_moe.gate.weight"
+  target = "{language_model}.layers.{l}.block_sparse_moe.gate.weight"
 }
 
 # One array holds all experts. LoRA exists where experts are dense matmuls (sparse_matmul=False):
@@ -178,7 +60,7 @@ rule "expert_gate" {
     scale  = lora_scale
   }
   to     = "f d"
-  target = "model.layers.{l}.block_sparse_moe.experts.{e}.w1.weight"
+  target = "{language_model}.layers.{l}.block_sparse_moe.experts.{e}.w1.weight"
 }
 
 rule "expert_up" {
@@ -191,7 +73,7 @@ rule "expert_up" {
     scale  = lora_scale
   }
   to     = "f d"
-  target = "model.layers.{l}.block_sparse_moe.experts.{e}.w3.weight"
+  target = "{language_model}.layers.{l}.block_sparse_moe.experts.{e}.w3.weight"
 }
 
 rule "expert_down" {
@@ -204,41 +86,5 @@ rule "expert_down" {
     scale  = lora_scale
   }
   to     = "d f"
-  target = "model.layers.{l}.block_sparse_moe.experts.{e}.w2.weight"
-}
-
-rule "attention_norm" {
-  source = "{layer}/pre_self_attention_layer_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.layers.{l}.input_layernorm.weight"
-}
-
-rule "mlp_norm" {
-  source = "{layer}/post_self_attention_layer_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.layers.{l}.post_attention_layernorm.weight"
-}
-
-drop "rng" {
-  source = "**/rngs/**"
-  reason = "state of a random number generator: not part of the model"
-}
-
-refuse "unknown_lora" {
-  source = "**/*lora*"
-  reason = "no row has LoRA on this parameter, so there is no formula that would merge it"
+  target = "{language_model}.layers.{l}.block_sparse_moe.experts.{e}.w2.weight"
 }

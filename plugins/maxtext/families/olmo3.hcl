@@ -1,23 +1,15 @@
 # OLMo 3.
 # MaxText checkpoint_conversion/utils/param_mapping.py: OLMO3_MAXTEXT_TO_HF_PARAM_MAPPING.
 
-roots = ["params/params", "params", "base"]
+include = ["shared/padded", "shared/model", "shared/mlp"]
 
 letters = {
   l  = "layers"
-  d  = "width"
   n  = "heads"
   g  = "kv heads"
   h  = "head dim"
-  f  = "mlp dim"
-  v  = "vocabulary"
   qw = "query width"
   kw = "key width"
-}
-
-# qwix LoraProvider: the forward adds (x A B) * alpha / rank; neither factor holds the scale.
-define "lora_scale" {
-  value = alpha / r
 }
 
 block "layer" {
@@ -26,43 +18,6 @@ block "layer" {
     l     = 4*j + b
   }
   at "decoder/layers_{l}" {}
-}
-
-rule "embedding" {
-  source = "token_embedder/embedding"
-  axes   = "(v + pad) d"
-  size   = { v = vocabulary }
-  drop   = { pad = "padding of the vocabulary" }
-  to     = "v d"
-  target = "model.embed_tokens.weight"
-}
-
-rule "final_norm" {
-  source = "decoder/decoder_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  to     = "d"
-  target = "model.norm.weight"
-}
-
-rule "head" {
-  source = "decoder/logits_dense/kernel"
-  axes   = "d (v + pad)"
-  size   = { v = vocabulary }
-  drop   = { pad = "padding of the vocabulary" }
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r (v + pad) -> d (v + pad)"
-    scale  = lora_scale
-  }
-  to     = "v d"
-  target = "lm_head.weight"
 }
 
 rule "query" {
@@ -81,7 +36,7 @@ rule "query" {
     scale  = lora_scale
   }
   to     = "(n h) d"
-  target = "model.layers.{l}.self_attn.q_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.q_proj.weight"
 }
 
 rule "key" {
@@ -100,7 +55,7 @@ rule "key" {
     scale  = lora_scale
   }
   to     = "(g h) d"
-  target = "model.layers.{l}.self_attn.k_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.k_proj.weight"
 }
 
 rule "value" {
@@ -119,7 +74,7 @@ rule "value" {
     scale  = lora_scale
   }
   to     = "(g h) d"
-  target = "model.layers.{l}.self_attn.v_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.v_proj.weight"
 }
 
 rule "attention_output" {
@@ -138,7 +93,7 @@ rule "attention_output" {
     scale  = lora_scale
   }
   to     = "d (n h)"
-  target = "model.layers.{l}.self_attn.o_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.o_proj.weight"
 }
 
 # Over all heads at once.
@@ -152,7 +107,7 @@ rule "query_norm" {
     scale  = lora_scale
   }
   to     = "qw"
-  target = "model.layers.{l}.self_attn.q_norm.weight"
+  target = "{language_model}.layers.{l}.self_attn.q_norm.weight"
 }
 
 rule "key_norm" {
@@ -165,64 +120,7 @@ rule "key_norm" {
     scale  = lora_scale
   }
   to     = "kw"
-  target = "model.layers.{l}.self_attn.k_norm.weight"
-}
-
-rule "mlp_gate" {
-  source = "{layer}/mlp/wi_0/kernel"
-  axes   = "d f"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r f -> d f"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r f -> d f"
-    scale  = lora_scale
-  }
-  to     = "f d"
-  target = "model.layers.{l}.mlp.gate_proj.weight"
-}
-
-rule "mlp_up" {
-  source = "{layer}/mlp/wi_1/kernel"
-  axes   = "d f"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r f -> d f"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r f -> d f"
-    scale  = lora_scale
-  }
-  to     = "f d"
-  target = "model.layers.{l}.mlp.up_proj.weight"
-}
-
-rule "mlp_down" {
-  source = "{layer}/mlp/wo/kernel"
-  axes   = "f d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "f r, r d -> f d"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "f r, r d -> f d"
-    scale  = lora_scale
-  }
-  to     = "d f"
-  target = "model.layers.{l}.mlp.down_proj.weight"
+  target = "{language_model}.layers.{l}.self_attn.k_norm.weight"
 }
 
 rule "post_attention_norm" {
@@ -235,7 +133,7 @@ rule "post_attention_norm" {
     scale  = lora_scale
   }
   to     = "d"
-  target = "model.layers.{l}.post_attention_layernorm.weight"
+  target = "{language_model}.layers.{l}.post_attention_layernorm.weight"
 }
 
 rule "post_mlp_norm" {
@@ -248,15 +146,5 @@ rule "post_mlp_norm" {
     scale  = lora_scale
   }
   to     = "d"
-  target = "model.layers.{l}.post_feedforward_layernorm.weight"
-}
-
-drop "rng" {
-  source = "**/rngs/**"
-  reason = "state of a random number generator: not part of the model"
-}
-
-refuse "unknown_lora" {
-  source = "**/*lora*"
-  reason = "no row has LoRA on this parameter, so there is no formula that would merge it"
+  target = "{language_model}.layers.{l}.post_feedforward_layernorm.weight"
 }
