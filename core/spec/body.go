@@ -225,11 +225,12 @@ func (d *decoder) blocks(b Block, parent hcl.Body, found hcl.Blocks, prefix stri
 	}
 }
 
-// row appends the text of a block as it stands in the spec.
+// row appends the text of a block as it stands in the spec, or what a JSON
+// spec says in the same words.
 func (d *decoder) row(parent hcl.Body, blk *hcl.Block) {
 	body, ok := parent.(*hclsyntax.Body)
 	if !ok {
-		d.l.faults.errorf(blk.DefRange, codeNotYet, "Not supported yet", "Rows of the rule notation cannot be written in JSON: write this spec in HCL.")
+		d.rows.WriteString(d.l.jsonRow(blk))
 		return
 	}
 	for _, n := range body.Blocks {
