@@ -22,7 +22,7 @@ func (f *File) DecodeSource(s *Source, schema Schema) (Decoded, diag.List) {
 // DecodeOutput opens the body of an output by its plugin's schema, which
 // holds what an output of this format has beyond path.
 func (f *File) DecodeOutput(o *Output, schema Schema) (Decoded, diag.List) {
-	return f.decode(o.block, o.each, &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "path"}}}, schema)
+	return f.decode(o.block, o.each, outputBody, schema)
 }
 
 func (f *File) decode(b *hcl.Block, each *instance, own *hcl.BodySchema, schema Schema) (Decoded, diag.List) {

@@ -257,11 +257,14 @@ func (l *loader) compute(b *hcl.Block, s scope) Compute {
 	return out
 }
 
+// outputBody is what every output has, whatever its format.
+var outputBody = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "path"}}}
+
 // output reads what every output has; its body stays closed.
 func (l *loader) output(b *hcl.Block, conversion string, inst *instance) *Output {
 	o := &Output{Format: b.Labels[0], Range: place(b.DefRange), conversion: conversion, block: b, each: inst}
 	l.identifier("an output format", o.Format, b.LabelRanges[0])
-	c, _, diags := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "path"}}})
+	c, _, diags := b.Body.PartialContent(outputBody)
 	l.faults.hcl(diags, false)
 	if a := l.need(c, "path", b.DefRange, header(b)); a != nil {
 		o.Path, o.Unknown = l.path(a, scope{each: inst})
