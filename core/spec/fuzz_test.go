@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -32,6 +33,7 @@ func FuzzLoad(f *testing.F) {
 	for _, c := range spec.Codes() {
 		known[c.Name] = true
 	}
+	f.Add([]byte(judged), false)
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text []byte, isJSON bool) {
 		name := filepath.Join(dir, "s.hcl")
@@ -68,6 +70,21 @@ func FuzzLoad(f *testing.F) {
 				}
 				if r := d.Range; r != nil && (r.Start.Byte < 0 || r.Start.Byte > r.End.Byte || r.Start.Line < 1) {
 					t.Fatalf("place %+v of %s", r, d.Error())
+				}
+			}
+			for _, c := range file.Conversions {
+				for _, e := range c.Expects {
+					for _, d := range e.Judge(&judgedResult) {
+						if !known[d.Code] || d.Class != diag.Measured {
+							t.Fatalf("code %q, class %d: %s", d.Code, d.Class, d.Error())
+						}
+					}
+					again := new(spec.Expect)
+					if b, err := json.Marshal(e); err == nil && !list.HasErrors() {
+						if err := json.Unmarshal(b, again); err != nil {
+							t.Fatalf("%v in %s", err, b)
+						}
+					}
 				}
 			}
 			for _, s := range file.Sources {
