@@ -16,11 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// adapterSpec is what a user writes to export a case's adapter.
+// adapterSpec is what a user writes to export a case's adapter, and to have
+// it multiplied out before it is published.
 func (c *maxtextCase) adapterSpec(out, template, more string) string {
 	s := c.spec("merge", "float32", template, out, more)
 	s = strings.Replace(s, `method = "merge"`, `method = "adapter"`, 1)
-	return strings.Replace(s, `output "huggingface"`, `output "peft"`, 1)
+	return strings.Replace(s, `  output "huggingface"`, "  check \"roundtrip\" {}\n  output \"peft\"", 1)
 }
 
 // aloneSpec exports the adapter without its base: the template, or the model's

@@ -56,9 +56,39 @@ func (c *checker) run() {
 			c.fault("drop of %q gives no reason", p.Drops[i].Name)
 		}
 	}
+	for i := range p.Deltas {
+		if c.full() {
+			return
+		}
+		if err := c.delta(i); err != nil {
+			c.fault("delta of %q: %v", p.Deltas[i].Module, err)
+		}
+	}
 	if !c.ds.HasErrors() {
 		c.balance()
 	}
+}
+
+// delta checks that a delta can be worked out. It is not in the ledger: what
+// it reads, the factors read.
+func (c *checker) delta(i int) error {
+	d := &c.p.Deltas[i]
+	if i > 0 && c.p.Deltas[i-1].Module == d.Module || i >= len(c.p.Tensors) {
+		return fmt.Errorf("the module stands twice, or there are more deltas than tensors")
+	}
+	for _, b := range d.Bases {
+		if err := b.Shape.Check(tensor.Float32); err != nil {
+			return err
+		}
+	}
+	s, err := Infer(d.Expr, d.Manifests(c.m))
+	if err != nil {
+		return err
+	}
+	if !s.Equal(d.Shape) {
+		return fmt.Errorf("shape %v, its expression gives %v", d.Shape, s)
+	}
+	return nil
 }
 
 type checker struct {

@@ -61,6 +61,9 @@ type lineJSON struct {
 	File     *File     `json:"file"`
 	Document *Document `json:"document"`
 
+	Delta *string `json:"delta"`
+	Bases []Base  `json:"bases"`
+
 	Tensor *string      `json:"tensor"`
 	DType  tensor.DType `json:"dtype"`
 	Shape  tensor.Shape `json:"shape"`
@@ -139,6 +142,12 @@ func (p *Plan) decodeLine(n int, line []byte) error {
 			return err
 		}
 		p.Tensors = append(p.Tensors, Tensor{Name: *l.Tensor, DType: l.DType, Shape: l.Shape, Rule: l.Rule, Expr: x})
+	case l.Delta != nil:
+		x, err := l.Expr.expr(0)
+		if err != nil {
+			return err
+		}
+		p.Deltas = append(p.Deltas, Delta{Module: *l.Delta, Shape: l.Shape, Bases: l.Bases, Expr: x})
 	default:
 		return fmt.Errorf("unknown kind of line")
 	}

@@ -21,6 +21,7 @@ import (
 //	{"file":{"from":"ft","path":"…","to":"…"}}
 //	{"document":{"path":"config.json","content":"…"}}
 //	{"tensor":"…","dtype":"float32","shape":[…],"rule":"…","expr":{…}}
+//	{"delta":"…","shape":[…],"bases":[{"name":"…","shape":[…]}],"expr":{…}}
 func Encode(p *Plan) ([]byte, error) {
 	p.Sort()
 	w := &writer{}
@@ -48,6 +49,23 @@ func Encode(p *Plan) ([]byte, error) {
 	}
 	for i := range p.Tensors {
 		w.tensor(&p.Tensors[i])
+	}
+	for i := range p.Deltas {
+		d := &p.Deltas[i]
+		w.raw(`{"delta":`).value(d.Module).raw(`,"shape":`)
+		w.shape(d.Shape)
+		w.raw(`,"bases":[`)
+		for k, b := range d.Bases {
+			if k > 0 {
+				w.raw(",")
+			}
+			w.raw(`{"name":`).value(b.Name).raw(`,"shape":`)
+			w.shape(b.Shape)
+			w.raw("}")
+		}
+		w.raw(`],"expr":`)
+		w.expr(d.Expr, 0)
+		w.raw("}\n")
 	}
 	return w.buf.Bytes(), w.err
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"sort"
 
+	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/tensor"
 )
 
@@ -20,6 +21,7 @@ type Plan struct {
 	Files     []File     `json:"-"`       // sorted by To
 	Documents []Document `json:"-"`       // sorted by Path
 	Facts     []Fact     `json:"-"`       // in the order in which they are to be read
+	Deltas    []Delta    `json:"-"`       // of an adapter; sorted by Module
 }
 
 // Output says how tensors are laid out in safetensors files.
@@ -54,6 +56,37 @@ type Document struct {
 	Record bool `json:"record,omitempty"`
 }
 
+// Delta is what a module of an adapter must amount to: what merging would add
+// to the weight that the adapter leaves out. Nothing is computed from it but
+// the proof that the adapter's factors multiply out to the same.
+type Delta struct {
+	Module string
+	Shape  tensor.Shape
+	Bases  []Base // the sources named "" in Expr, sorted by Name
+	Expr   Expr
+}
+
+// Base is a parameter of the base model, of which a delta needs the shape; as
+// a value it stands for zeros.
+type Base struct {
+	Name  string       `json:"name"`
+	Shape tensor.Shape `json:"shape"`
+}
+
+// Manifests returns m with the bases of d as a source named "".
+func (d *Delta) Manifests(m Manifests) Manifests {
+	out := Manifests{}
+	for name, x := range m {
+		out[name] = x
+	}
+	zeros := &manifest.Manifest{}
+	for _, b := range d.Bases {
+		zeros.Tensors = append(zeros.Tensors, manifest.Tensor{Name: b.Name, DType: tensor.Float32, Shape: b.Shape})
+	}
+	out[""] = zeros
+	return out
+}
+
 // Fact is something that was detected rather than said, with what it was
 // detected from.
 type Fact struct {
@@ -79,6 +112,11 @@ func (p *Plan) Sort() {
 		return lessPart(a.Part, b.Part)
 	})
 	sort.SliceStable(p.Files, func(i, j int) bool { return p.Files[i].To < p.Files[j].To })
+	sort.SliceStable(p.Deltas, func(i, j int) bool { return p.Deltas[i].Module < p.Deltas[j].Module })
+	for i := range p.Deltas {
+		b := p.Deltas[i].Bases
+		sort.SliceStable(b, func(i, j int) bool { return b[i].Name < b[j].Name })
+	}
 	sort.SliceStable(p.Documents, func(i, j int) bool { return p.Documents[i].Path < p.Documents[j].Path })
 }
 

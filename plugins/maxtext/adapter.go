@@ -106,6 +106,7 @@ func (c *conversion) expandAdapter(in rules.Input) (*sdk.PlanResponse, error) {
 		Output:    plan.Output{Format: "peft", File: "adapter_model.safetensors"},
 		Tensors:   res.Tensors,
 		Drops:     res.Drops,
+		Deltas:    res.Deltas,
 		Documents: []plan.Document{{Path: "adapter_config.json", Content: config}},
 		Facts:     append(c.facts(vocabulary, from), res.Facts...),
 	}

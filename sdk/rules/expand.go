@@ -62,6 +62,7 @@ type Result struct {
 
 	// With method "adapter", Tensors are factors.
 	Modules []Module      // what has LoRA
+	Deltas  []plan.Delta  // what each module must amount to
 	Targets []plan.Tensor // names and shapes of what the base alone would give
 }
 
@@ -144,6 +145,7 @@ type expansion struct {
 	formulas   map[string]*rule.Expr // what stands in braces, parsed
 	dropped    map[string]bool       // adapter elements that a line leaves out
 	used       map[string]bool       // adapter elements that a line merges
+	delta      *delta                // nil but while the line of a delta is written
 }
 
 // absence is a required row without its parameter.

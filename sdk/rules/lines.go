@@ -94,7 +94,7 @@ func (x *expansion) value(in *instance, sizes, at map[string]int, t *targetRule)
 		}
 		return filled(in.to, sizes, float32(f))
 	}
-	if x.Alone { // the shape is what is wanted
+	if x.Alone && x.delta == nil { // the shape is what is wanted
 		return filled(in.to, sizes, 0)
 	}
 	if in.parts != nil {
@@ -181,7 +181,12 @@ func index(axes []rule.Axis, at map[string]int) []plan.At {
 // merged is one base with its LoRA terms, indexed.
 func (x *expansion) merged(in *instance, bi int, sizes, at map[string]int, t *targetRule) (plan.Expr, error) {
 	b := in.bases[bi]
-	m := &plan.Merge{Base: b.source(index(in.stored(), at))}
+	m := &plan.Merge{}
+	if x.delta == nil {
+		m.Base = b.source(index(in.stored(), at))
+	} else if err := x.delta.zeros(m, b.rel, without(in.stored(), at), sizes); err != nil {
+		return nil, err
+	}
 	for pi, p := range in.loras[bi] {
 		fixed, applies, err := x.positionsOf(in, p, at)
 		if err != nil {
@@ -196,10 +201,12 @@ func (x *expansion) merged(in *instance, bi int, sizes, at map[string]int, t *ta
 			Einsum: einsumText(without(pa, fixed), without(pb, fixed), without(in.unstacked(p.einsum.out), fixed), without(in.stored(), at)),
 		}
 		if reason := x.unmerged(t); reason != "" {
-			x.dropPair(term, reason, in.row.Name)
+			if x.delta == nil {
+				x.dropPair(term, reason, in.row.Name)
+			}
 			continue
 		}
-		if x.Method == "adapter" {
+		if x.Method == "adapter" && x.delta == nil {
 			continue // its factors have tensors of their own
 		}
 		scale, err := x.scale(in, bi, pi, sizes, t)
@@ -209,6 +216,9 @@ func (x *expansion) merged(in *instance, bi int, sizes, at map[string]int, t *ta
 		}
 		term.Scale = float32(scale)
 		m.Terms = append(m.Terms, term)
+		if x.delta != nil {
+			continue
+		}
 		x.used[elements(term.A)], x.used[elements(term.B)] = true, true
 		x.res.Merged++
 	}

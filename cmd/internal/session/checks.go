@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/loraconv/loraconv/cmd/internal/compare"
+	"github.com/loraconv/loraconv/cmd/internal/rebuild"
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/glob"
 	"github.com/loraconv/loraconv/core/manifest"
@@ -149,7 +151,8 @@ func (r *run) reference(ctx context.Context, c *spec.Check) (verdict, error) {
 }
 
 // roundtrip reads the written files by the reader of their format, which
-// believes nothing but the bytes, and compares all that the plan says.
+// believes nothing but the bytes, and compares all that the plan says. An
+// adapter's factors are multiplied out as well.
 func (r *run) roundtrip(ctx context.Context, c *spec.Check) (verdict, error) {
 	dir, tree, err := r.reopened(ctx)
 	if err != nil {
@@ -181,9 +184,52 @@ func (r *run) roundtrip(ctx context.Context, c *spec.Check) (verdict, error) {
 	if n := len(m.Tensors); n != len(r.p.Plan.Tensors) {
 		lines = append(lines, fmt.Sprintf("the written files hold %d tensors, the plan has %d", n, len(r.p.Plan.Tensors)))
 	}
-	return verdict{met: len(lines) == 0, found: fmt.Sprintf("%d tensors read back", len(m.Tensors)),
-		detail: some(lines) + "\nThis is a fault of loraconv or of the disk."}, nil
+	v := verdict{met: len(lines) == 0, found: fmt.Sprintf("%d tensors read back", len(m.Tensors)),
+		detail: some(lines) + "\nThis is a fault of loraconv or of the disk."}
+	if !v.met || r.p.Method != "adapter" {
+		return v, nil
+	}
+	return r.multiplied(ctx, c, tree)
 }
+
+// multiplied multiplies the written factors out and compares them with what
+// the sources would add to the base's weights.
+func (r *run) multiplied(ctx context.Context, c *spec.Check, written store.Reader) (verdict, error) {
+	sources := map[string]store.Reader{}
+	for i := range r.p.Sources {
+		o := &r.p.Sources[i]
+		dir, err := all.Open(ctx, o.Path, all.Options{Step: o.Step})
+		if err != nil {
+			return verdict{}, sourceFault(err, &spec.Source{Name: o.Name})
+		}
+		defer dir.Close()
+		tree, err := dir.Tree(o.Tree)
+		if err != nil {
+			return verdict{}, sourceFault(err, &spec.Source{Name: o.Name})
+		}
+		defer tree.Close()
+		if tree.Manifest().Fingerprint != o.Fingerprint {
+			return verdict{}, sourceFault(fmt.Errorf("%w: its fingerprint is not that of the plan", store.ErrChanged), &spec.Source{Name: o.Name})
+		}
+		sources[o.Name] = tree
+	}
+	config, err := os.ReadFile(filepath.Join(r.stage.Dir(), adapterConfig))
+	if err != nil {
+		return verdict{}, outputFault(err, adapterConfig)
+	}
+	rep, err := rebuild.Compare(ctx, r.p.Plan, r.p.Manifests, sources, written, config, rebuild.Options{MaxAbs: c.MaxAbs, RTol: c.RTol})
+	if err != nil {
+		if ctx.Err() != nil {
+			return verdict{}, err
+		}
+		return verdict{}, diag.New(diag.Measured, "check-failed", `Check "roundtrip" cannot be judged`, "%v", err)
+	}
+	return verdict{met: len(rep.Faults) == 0 && rep.Modules > 0, found: fmt.Sprintf("%d modules multiplied out, %d elements, off by at most %s", rep.Modules, rep.Elements, decimal(rep.Worst)),
+		detail: some(append(rep.Faults, fmt.Sprintf("%d modules were compared", rep.Modules)))}, nil
+}
+
+// adapterConfig is the document that says how PEFT scales the factors.
+const adapterConfig = "adapter_config.json"
 
 // reopened opens what was written. Both must be closed.
 func (r *run) reopened(ctx context.Context) (store.Directory, store.Reader, error) {

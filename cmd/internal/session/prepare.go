@@ -156,6 +156,10 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 		return nil
 	}
 	method, dtype := effective(b.c, p)
+	b.bounds(method)
+	if b.ds.HasErrors() {
+		return nil
+	}
 	output, checks, expects, err := b.absolute()
 	if err != nil {
 		b.ds.Add(diag.New(diag.Other, "failed", "The working directory cannot be found", "%v", err))
@@ -192,6 +196,16 @@ func (b *builder) absolute() (output string, checks []*spec.Check, expects []*sp
 		expects = append(expects, &x)
 	}
 	return output, checks, expects, nil
+}
+
+// bounds refuses bounds of a roundtrip that compares bytes.
+func (b *builder) bounds(method string) {
+	for _, c := range b.c.Checks {
+		if c.Kind == spec.CheckRoundtrip && method != "adapter" && (c.MaxAbs != nil || c.RTol != nil) {
+			at := c.Range
+			b.ds.Errorf(diag.Usage, "spec-contradicts", "A bound has nothing to bound", "max_abs and rtol of check \"roundtrip\" are about an adapter's product; with method = %q the written bytes are compared, which are equal or not. Remove them.", method).Range = &at
+		}
+	}
 }
 
 // effective fills in what the spec leaves to its defaults.
