@@ -249,7 +249,7 @@ func CompareValues(t *testing.T, name string, want Table, req sdk.PlanRequest, p
 		if !ok {
 			continue // Compare says so
 		}
-		w := m.value(t, name, want.dims, x.Name, func(key string) Array { return stored(shapes[key], m.at, offset[key]) })
+		w := m.value(t, name, want.dims, x.Name, func(key string) Array { return Stored(shapes[key], m.at, offset[key]) })
 		got := values(t, x, ms, offset)
 		switch {
 		case shown == 10:
@@ -269,9 +269,9 @@ func CompareValues(t *testing.T, name string, want Table, req sdk.PlanRequest, p
 	}
 }
 
-// stored are the elements of a parameter at fixed positions of some axes; each
-// has the number of its place.
-func stored(shape []int, at []plan.At, offset float64) Array {
+// Stored are the elements of a parameter at fixed positions of some axes; each
+// has the number of its place, after offset.
+func Stored(shape []int, at []plan.At, offset float64) Array {
 	var rest []int
 	for k, n := range shape {
 		if !slices.ContainsFunc(at, func(a plan.At) bool { return a.Axis == k }) {
@@ -302,6 +302,17 @@ func (m made) value(t *testing.T, name string, d dims, target string, stored fun
 		xs = append(xs, stored(k))
 	}
 	return Apply(t, name, m.hooks, xs, d, m.keys[0], target)
+}
+
+// Made is what upstream makes of every target whose parameters, at the
+// positions that it takes of them, are as element says.
+func (w Table) Made(t *testing.T, name string, element func(key string, at []plan.At) Array) map[string]Array {
+	t.Helper()
+	out := map[string]Array{}
+	for target, m := range w.made {
+		out[target] = m.value(t, name, w.dims, target, func(key string) Array { return element(key, m.at) })
+	}
+	return out
 }
 
 // values evaluates one line of a plan.
