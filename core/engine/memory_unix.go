@@ -7,7 +7,11 @@ import "golang.org/x/sys/unix"
 // Buffers come from outside of the Go heap: what is given back is gone at once,
 // whatever the garbage collector does, so that the budget is what is resident.
 func mapMemory(n int) ([]byte, error) {
-	return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err == nil {
+		wantHugePages(b)
+	}
+	return b, err
 }
 
 func unmapMemory(b []byte) { _ = unix.Munmap(b) }
