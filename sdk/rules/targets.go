@@ -141,7 +141,7 @@ func (x *expansion) choice(in *instance, name string, v cty.Value) {
 		given = ""
 		for _, d := range x.Table.Defines {
 			if d.Name == name {
-				given = d.Value.String()
+				given = name + " = " + d.Value.String()
 			}
 		}
 	}

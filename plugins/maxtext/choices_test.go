@@ -1,0 +1,249 @@
+package maxtext
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/tensor"
+	"github.com/loraconv/loraconv/plugins/maxtext/mappingtest"
+	"github.com/loraconv/loraconv/sdk"
+)
+
+// smallPlan plans a small model of a table, changed first.
+func smallPlan(t *testing.T, name string, change func(*sdk.PlanRequest)) *sdk.PlanResponse {
+	t.Helper()
+	_, req := mappingtest.ReadSmall(t, "testdata/mapping", name)
+	change(&req)
+	req.Sources[0].Manifest.Sort()
+	resp, err := Converter{}.Plan(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Plan != nil {
+		resp.Diagnostics.Append(plan.Check(resp.Plan, plan.Manifests{"base": req.Sources[0].Manifest}))
+	}
+	return resp
+}
+
+func factOf(resp *sdk.PlanResponse, name string) string {
+	for _, f := range resp.Plan.Facts {
+		if f.Name == name {
+			return f.Value + ", " + f.From
+		}
+	}
+	return ""
+}
+
+func lineOf(t *testing.T, resp *sdk.PlanResponse, target string) string {
+	t.Helper()
+	for _, x := range resp.Plan.Tensors {
+		if x.Name == target {
+			return plan.String(x.Expr)
+		}
+	}
+	t.Fatalf("%s is not planned", target)
+	return ""
+}
+
+// Factors that the importer folded in are printed, and the source block may say
+// others, where the model has such a factor.
+func TestChoices(t *testing.T) {
+	const embedding, norm = "model.language_model.embed_tokens.weight", "model.language_model.layers.0.input_layernorm.weight"
+	for _, c := range []struct {
+		table, arg          string
+		value               float64
+		fact, want          string
+		target, with, wrong string // part of the line, or of the refusal
+	}{
+		{"gemma3-4b.unscan", "", 0, "embedding scale", "4.59375, embedding_scale = bf16(sqrt(d))", embedding, "div = 4.59375", ""},
+		{"gemma3-4b.unscan", "embedding_scale", 4.5, "embedding scale", "4.5, as given", embedding, "div = 4.5", ""},
+		{"gemma4-31b.unscan", "", 0, "norm offset", "0, norm_offset = 0", norm, `"params/params/decoder/layers_0/pre_self_attention_norm/scale"`, ""},
+		{"gemma4-31b.unscan", "norm_offset", 1, "norm offset", "1, as given", norm, "add = -1", ""},
+		{"gemma4-31b.unscan", "norm_offset", 2, "", "", "", "", "wanted 0 or 1"},
+		{"gemma3-4b.unscan", "embedding_scale", -1, "", "", "", "", "wanted a positive number"},
+		{"gemma3-4b.unscan", "norm_offset", 1, "", "", "", "", "the table of gemma3 has no choice there"},
+		{"llama3.1-8b.scan", "query_scale", 2, "", "", "", "", "the table of llama has no choice there"},
+	} {
+		t.Run(fmt.Sprint(c.table, c.arg, c.value), func(t *testing.T) {
+			resp := smallPlan(t, c.table, func(r *sdk.PlanRequest) {
+				if c.arg != "" {
+					r.Sources[0].Args[c.arg] = c.value
+				}
+			})
+			if c.wrong != "" {
+				if !strings.Contains(resp.Diagnostics.Error(), c.wrong) {
+					t.Errorf("%v, wanted %q", resp.Diagnostics, c.wrong)
+				}
+				return
+			}
+			if resp.Diagnostics.HasErrors() {
+				t.Fatal(resp.Diagnostics)
+			}
+			if got := factOf(resp, c.fact); got != c.want {
+				t.Errorf("%s is %q, wanted %q", c.fact, got, c.want)
+			}
+			if got := lineOf(t, resp, c.target); !strings.Contains(got, c.with) {
+				t.Errorf("%s, wanted %q in it", got, c.with)
+			}
+		})
+	}
+}
+
+// Without a template and without a published model, linear attention cannot be
+// taken apart.
+func TestLinearHeadsUnknown(t *testing.T) {
+	resp := smallPlan(t, "qwen3.5-35b-a3b.unscan", func(r *sdk.PlanRequest) {
+		r.Output.Template, r.Output.Args["template"] = nil, "none"
+		r.Sources[0].Args["model"] = "qwen3.5-tiny"
+	})
+	if !slices.ContainsFunc(resp.Diagnostics, func(d *diag.Diagnostic) bool { return d.Code == "size-unknown" }) || resp.Plan != nil {
+		t.Errorf("%v", resp.Diagnostics)
+	}
+}
+
+// Until July 2026 each of Gemma 4's six was a stack of its own.
+func TestGemma4StackedBefore(t *testing.T) {
+	layer := regexp.MustCompile(`^params/params/decoder/layers_([0-9]+)/`)
+	want := map[string]string{}
+	resp := smallPlan(t, "gemma4-31b.unscan", func(r *sdk.PlanRequest) {
+		m := &manifest.Manifest{}
+		seen := map[string]bool{}
+		for _, x := range r.Sources[0].Manifest.Tensors {
+			sub := layer.FindStringSubmatch(x.Name)
+			if sub == nil {
+				m.Tensors = append(m.Tensors, x)
+				continue
+			}
+			var l int
+			fmt.Sscan(sub[1], &l)
+			name := layer.ReplaceAllString(x.Name, fmt.Sprintf("params/params/decoder/scanned_blocks/layers_%d/", l%6))
+			want[x.Name] = fmt.Sprintf("%q[:, %d]", name, l/6)
+			if !seen[name] {
+				seen[name] = true
+				shape := append(append(tensor.Shape{}, x.Shape[:1]...), 10)
+				m.Tensors = append(m.Tensors, manifest.Tensor{Name: name, DType: x.DType, Shape: append(shape, x.Shape[1:]...)})
+			}
+		}
+		r.Sources[0].Manifest = m
+	})
+	if resp.Diagnostics.HasErrors() {
+		t.Fatal(resp.Diagnostics)
+	}
+	apart := smallPlan(t, "gemma4-31b.unscan", func(*sdk.PlanRequest) {})
+	if len(apart.Plan.Tensors) != len(resp.Plan.Tensors) || len(want) < 700 {
+		t.Fatalf("%d targets, %d where layers are apart", len(resp.Plan.Tensors), len(apart.Plan.Tensors))
+	}
+	quoted := regexp.MustCompile(`"params/params/decoder/layers_[^"]*"`)
+	for _, x := range apart.Plan.Tensors {
+		line := quoted.ReplaceAllStringFunc(plan.String(x.Expr), func(s string) string { return want[strings.Trim(s, `"`)] })
+		if got := lineOf(t, resp, x.Name); got != line {
+			t.Errorf("%s is %s, wanted %s", x.Name, got, line)
+		}
+	}
+}
+
+// What the small models' tower has for a step that they do not take is dropped
+// with the reason; what has no target is refused by name.
+func TestGemma4Leftovers(t *testing.T) {
+	add := func(r *sdk.PlanRequest, name string, shape ...int) {
+		m := r.Sources[0].Manifest
+		m.Tensors = append(m.Tensors, manifest.Tensor{Name: "params/params/" + name, DType: tensor.BFloat16, Shape: shape})
+	}
+	resp := smallPlan(t, "gemma4-e2b.unscan", func(r *sdk.PlanRequest) {
+		add(r, "vision_encoder/Gemma4VisionEncoderLayer_0/std_scale", 12)
+		add(r, "vision_encoder/Gemma4VisionEncoderLayer_0/std_bias", 12)
+	})
+	if resp.Diagnostics.HasErrors() {
+		t.Fatal(resp.Diagnostics)
+	}
+	dropped := 0
+	for _, d := range resp.Plan.Drops {
+		if strings.Contains(d.Name, "/std_") && strings.Contains(d.Reason, "do not standardize") {
+			dropped++
+		}
+	}
+	if dropped != 2 {
+		t.Errorf("drops: %v", resp.Plan.Drops)
+	}
+	for name, says := range map[string]string{
+		"decoder/layers_0/self_attention/value_norm/scale":           "the target's norm of values has no scale",
+		"decoder/layers_remainder/local_layers/layer_scalar":         "do not fill a block of six",
+		"vision_encoder/Gemma4VisionEncoderLayer_0/mystery/kernel":   "used by nothing",
+		"decoder/layers_20/self_attention/key/kernel":                "decoder/layers_20/self_attention/value/kernel is not in source",
+		"decoder/per_layer_embedder/per_layer_model_projection/bias": "used by nothing",
+	} {
+		resp := smallPlan(t, "gemma4-e2b.unscan", func(r *sdk.PlanRequest) { add(r, name, 6) })
+		if !strings.Contains(resp.Diagnostics.Error(), says) {
+			t.Errorf("%s: %v, wanted %q", name, resp.Diagnostics, says)
+		}
+	}
+}
+
+// What config.json says of layers that are not alike is compared layer by
+// layer.
+func TestLayerTypes(t *testing.T) {
+	kinds := func(n, cycle int) []any {
+		var out []any
+		for l := range n {
+			if l%cycle == cycle-1 {
+				out = append(out, "full_attention")
+			} else {
+				out = append(out, "sliding_attention")
+			}
+		}
+		return out
+	}
+	e2b := func() map[string]any {
+		return map[string]any{
+			"hidden_size": 21.0, "num_attention_heads": 4.0, "num_key_value_heads": 2.0, "head_dim": 6.0, "global_head_dim": 8.0, "num_global_key_value_heads": 3.0,
+			"intermediate_size": 7.0, "use_double_wide_mlp": true, "num_kv_shared_layers": 20.0, "num_hidden_layers": 35.0, "layer_types": kinds(35, 5),
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(map[string]any)
+		wrong  string
+	}{
+		{"right", func(map[string]any) {}, ""},
+		{"another cycle", func(m map[string]any) { m["layer_types"] = kinds(35, 6) }, "self_attn.q_proj of layer 4 has 32 rows (0: it is not there), the template's config.json says 24 (num_attention_heads and head_dim)"},
+		{"fewer shared", func(m map[string]any) { m["num_kv_shared_layers"] = 19.0 }, "self_attn.k_proj of layer 15 has 0 rows (0: it is not there), the template's config.json says 12 (num_key_value_heads and head_dim)"},
+		{"not doubled", func(m map[string]any) { m["use_double_wide_mlp"] = false }, "mlp.gate_proj of layer 15 has 14 rows (0: it is not there), the template's config.json says 7 (intermediate_size)"},
+		{"values are keys", func(m map[string]any) { m["attention_k_eq_v"] = true }, "self_attn.v_proj of layer 4 has 24 rows (0: it is not there), the template's config.json says 0 (attention_k_eq_v)"},
+		{"global heads", func(m map[string]any) { m["global_head_dim"] = 6.0 }, "self_attn.q_norm of layer 4 has 8 rows (0: it is not there), the template's config.json says 6 (global_head_dim)"},
+		{"layers", func(m map[string]any) { m["num_hidden_layers"] = 34.0 }, "the checkpoint has 35 layers, the template's config.json has num_hidden_layers 34"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			resp := smallPlan(t, "gemma4-e2b.unscan", func(r *sdk.PlanRequest) {
+				text := e2b()
+				c.change(text)
+				r.Output.Args["template"], r.Output.Template = "the model's repository", &sdk.Template{Config: map[string]any{"model_type": "gemma4", "text_config": text}}
+			})
+			got := ""
+			if resp.Diagnostics.HasErrors() {
+				got = resp.Diagnostics.Error()
+			}
+			if (c.wrong == "") != (got == "") || !strings.Contains(got, c.wrong) {
+				t.Errorf("%s\nwanted %s", got, c.wrong)
+			}
+		})
+	}
+}
+
+// Names alone tell a family from the others, or say between which they cannot.
+func TestGuess(t *testing.T) {
+	for table, want := range map[string]string{
+		"gemma2-2b.scan": "gemma2", "gemma3-4b.scan": "gemma3", "gemma3-4b.unscan": "gemma3", "gemma4-26b.scan": "gemma4", "gemma4-31b.unscan": "gemma4", "gemma4-e2b.unscan": "gemma4",
+		"qwen3.5-35b-a3b.scan": "qwen3.5", "qwen3.5-35b-a3b.unscan": "qwen3.5", "qwen3-next-80b-a3b.scan": "qwen3-next or qwen3.5", "mixtral-8x7b.scan": "mixtral",
+	} {
+		_, req := mappingtest.ReadSmall(t, "testdata/mapping", table)
+		if got, from, ok := Guess(req.Sources[0].Manifest); !ok || got != want {
+			t.Errorf("%s: %q, %s; wanted %q", table, got, from, want)
+		}
+	}
+}
