@@ -28,6 +28,10 @@ func (c *conversion) knownSizes() map[string]rules.Known {
 			out["key and value head dim"] = rules.Known{N: p.nope + p.value, From: said}
 			out["value head dim"] = rules.Known{N: p.value, From: said}
 		}
+		if p.valueHeads > 0 {
+			out["value heads"] = rules.Known{N: p.valueHeads, From: said}
+			out["value width"] = rules.Known{N: p.valueHeads * p.valueHeadDim, From: said}
+		}
 	}
 	for what, keys := range map[string][]string{
 		"width": {"hidden_size"}, "heads": {"num_attention_heads"}, "kv heads": {"num_key_value_heads"}, "head dim": {"head_dim"},
@@ -35,6 +39,11 @@ func (c *conversion) knownSizes() map[string]rules.Known {
 	} {
 		if n, key, ok := c.configNumber(keys...); ok && n > 0 {
 			out[what] = rules.Known{N: n, From: "the template's " + key}
+		}
+	}
+	if heads, _, ok := c.configNumber("linear_num_value_heads"); ok {
+		if n, _, ok := c.configNumber("linear_value_head_dim"); ok {
+			out["value width"] = rules.Known{N: heads * n, From: "the template's linear_num_value_heads and linear_value_head_dim"}
 		}
 	}
 	if nope, _, ok := c.configNumber("qk_nope_head_dim"); ok {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/plan"
@@ -245,5 +247,57 @@ func TestGuess(t *testing.T) {
 		if got, from, ok := Guess(req.Sources[0].Manifest); !ok || got != want {
 			t.Errorf("%s: %q, %s; wanted %q", table, got, from, want)
 		}
+	}
+}
+
+// An adapter without its base gives the lines that it gives with it, where the
+// template says what no factor tells; Gemma 4's layers nothing says whole.
+func TestLinearAttentionAlone(t *testing.T) {
+	lora := func(r *sdk.PlanRequest) *manifest.Manifest {
+		m := &manifest.Manifest{}
+		for _, x := range r.Sources[0].Manifest.Tensors {
+			if name, ok := strings.CutPrefix(x.Name, "params/params/"); ok && regexp.MustCompile(`/(in_proj_qkvz|in_proj_ba|query|value)/kernel$`).MatchString(name) && strings.HasPrefix(name, "decoder/") {
+				in, rest := x.Shape[0], x.Shape[1:].Elements()
+				m.Tensors = append(m.Tensors, manifest.Tensor{Name: name + "_lora_a", Shape: tensor.Shape{in, 2}}, manifest.Tensor{Name: name + "_lora_b", Shape: tensor.Shape{2, rest}})
+			}
+		}
+		m.Sort()
+		return m
+	}
+	adapter := func(r *sdk.PlanRequest) {
+		r.Method, r.Output.Format = "adapter", "peft"
+		text := r.Output.Template.Config["text_config"].(map[string]any)
+		for k, n := range map[string]float64{"hidden_size": 21, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6, "linear_num_value_heads": 4, "linear_value_head_dim": 5, "num_hidden_layers": 40} {
+			text[k] = n
+		}
+	}
+	args := map[string]any{"model": "qwen3.5-35b-a3b", "lora": map[string]any{"alpha": 4.0}}
+	both := smallPlan(t, "qwen3.5-35b-a3b.unscan", func(r *sdk.PlanRequest) {
+		adapter(r)
+		r.Sources = append(r.Sources, sdk.Source{Name: "ft", Role: "adapter", Weight: 1, Args: args, Manifest: lora(r)})
+	})
+	alone := smallPlan(t, "qwen3.5-35b-a3b.unscan", func(r *sdk.PlanRequest) {
+		adapter(r)
+		r.Sources = []sdk.Source{{Name: "ft", Role: "source", Weight: 1, Args: args, Manifest: lora(r)}}
+	})
+	if both.Plan == nil || alone.Plan == nil || len(alone.Plan.Tensors) != 2*(30*4+10*2) {
+		t.Fatalf("%v\n%v", both.Diagnostics, alone.Diagnostics)
+	}
+	lines := func(r *sdk.PlanResponse) (out []string) {
+		for _, x := range r.Plan.Tensors {
+			out = append(out, fmt.Sprint(x.Name, x.Shape, plan.String(x.Expr)))
+		}
+		slices.Sort(out)
+		return out
+	}
+	if d := cmp.Diff(lines(both), lines(alone)); d != "" {
+		t.Error(d)
+	}
+	resp := smallPlan(t, "gemma4-26b.unscan", func(r *sdk.PlanRequest) {
+		r.Method, r.Output.Format = "adapter", "peft"
+		r.Sources = []sdk.Source{{Name: "ft", Role: "source", Weight: 1, Args: map[string]any{"model": "gemma4-26b", "lora": map[string]any{"alpha": 4.0}}, Manifest: lora(r)}}
+	})
+	if resp.Plan != nil || !strings.Contains(resp.Diagnostics.Error(), "name the base model as source, and this checkpoint in adapters") {
+		t.Error(resp.Diagnostics)
 	}
 }

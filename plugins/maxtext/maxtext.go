@@ -236,6 +236,10 @@ func (c *conversion) expand(table *rule.Table) (*sdk.PlanResponse, error) {
 		s.Manifest = c.layouts[i].params
 		in.Sources = append(in.Sources, s)
 	}
+	if c.alone && c.family.name == "gemma4" {
+		c.fail(diag.Usage, rules.CodeUnknown, "A size is not known", c.source(&c.req.Sources[0]), "layers of Gemma 4 have heads that are not alike, which its factors do not tell apart and config.json says in parts: name the base model as source, and this checkpoint in adapters")
+		return c.resp, nil
+	}
 	if c.alone {
 		in.Alone, in.Known = true, c.knownSizes()
 		in.Counts = c.knownCounts(table)

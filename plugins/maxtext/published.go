@@ -6,7 +6,8 @@ type size struct {
 	width, heads, kvHeads, headDim, layers int
 	dense                                  int // of the layers, the first
 	nope, rope, value                      int // head dims of latent attention
-	keyHeads, keyHeadDim                   int // of linear attention
+	// Of linear attention.
+	keyHeads, keyHeadDim, valueHeads, valueHeadDim int
 }
 
 // published sizes, by model_name. MaxText configs/models/*.yml, but for layers,
@@ -44,8 +45,8 @@ var published = map[string]size{
 	"qwen3-235b-a22b":        {width: 4096, heads: 64, kvHeads: 4, headDim: 128, layers: 94},
 	"qwen3-480b-a35b":        {width: 6144, heads: 96, kvHeads: 8, headDim: 128, layers: 62},
 	"qwen3-next-80b-a3b":     {width: 2048, heads: 16, kvHeads: 2, headDim: 256, layers: 48},
-	"qwen3.5-35b-a3b":        {width: 2048, heads: 16, kvHeads: 2, headDim: 256, layers: 40, keyHeads: 16, keyHeadDim: 128},
-	"qwen3.5-397b-a17b":      {width: 4096, heads: 32, kvHeads: 2, headDim: 256, layers: 60, keyHeads: 16, keyHeadDim: 128},
+	"qwen3.5-35b-a3b":        {width: 2048, heads: 16, kvHeads: 2, headDim: 256, layers: 40, keyHeads: 16, keyHeadDim: 128, valueHeads: 32, valueHeadDim: 128},
+	"qwen3.5-397b-a17b":      {width: 4096, heads: 32, kvHeads: 2, headDim: 256, layers: 60, keyHeads: 16, keyHeadDim: 128, valueHeads: 64, valueHeadDim: 128},
 	"gemma2-2b":              {width: 2304, heads: 8, kvHeads: 4, headDim: 256, layers: 26},
 	"gemma2-9b":              {width: 3584, heads: 16, kvHeads: 8, headDim: 256, layers: 42},
 	"gemma2-27b":             {width: 4608, heads: 32, kvHeads: 16, headDim: 128, layers: 46},

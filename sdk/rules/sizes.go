@@ -228,6 +228,9 @@ func (x *expansion) sizesOf(o operand) map[string]int {
 	}
 	for _, l := range sortedKeys(o.in.row.Size) {
 		n, err := x.stated(o.in, l, sizes)
+		if errors.Is(err, errOpen) { // the axis that needs it says so
+			continue
+		}
 		if err != nil {
 			x.faultOf(err, o.in.row.Name)
 			continue
@@ -245,6 +248,16 @@ func (x *expansion) stated(in *instance, letter string, sizes map[string]int) (i
 		if n, ok := x.votes.size[in.key(l)]; ok {
 			all[l] = n
 			because += fmt.Sprintf("; %s has %s = %d", example(x.votes.by[in.key(l)][n]), x.letterName(l), n)
+			continue
+		}
+		what, isLetter := x.Table.Letters[l]
+		if k, ok := x.Known[what]; ok && isLetter {
+			all[l] = k.N
+			because += fmt.Sprintf("; %s says %s = %d", k.From, x.letterName(l), k.N)
+			continue
+		}
+		if _, here := sizes[l]; x.Alone && isLetter && !here {
+			return 0, errOpen
 		}
 	}
 	for l, n := range sizes {
