@@ -11,13 +11,27 @@ import (
 	"github.com/loraconv/loraconv/cmd/internal/inspect"
 	"github.com/loraconv/loraconv/cmd/internal/view"
 	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/store"
 	"github.com/loraconv/loraconv/plugins/maxtext"
 	"github.com/loraconv/loraconv/plugins/openpi"
 )
 
 // guessers ask the bundled plugins what a tree is.
-var guessers = []inspect.Guesser{{Plugin: "openpi", Guess: openpi.Guess}, {Plugin: "maxtext", Guess: maxtext.Guess}}
+var guessers = []inspect.Guesser{{Plugin: "openpi", Guess: openpi.Guess}, {Plugin: "maxtext", Guess: maxtext.Guess, Cover: covered}}
+
+// covered asks the maxtext plugin what a tree's LoRA covers.
+func covered(m *manifest.Manifest) (*inspect.Lora, string) {
+	c := maxtext.Cover(m)
+	if c == nil {
+		return nil, ""
+	}
+	l := &inspect.Lora{Modules: []inspect.Module{}, Alpha: c.Alpha, AlphaFrom: c.AlphaFrom}
+	for _, k := range c.Modules {
+		l.Modules = append(l.Modules, inspect.Module{Name: k.Module, Layers: k.Layers, Ranks: k.Ranks})
+	}
+	return l, c.Remark
+}
 
 func (a *app) inspectCommand() *cobra.Command {
 	var (

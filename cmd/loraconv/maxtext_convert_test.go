@@ -266,3 +266,33 @@ func TestMaxTextCard(t *testing.T) {
 		}
 	}
 }
+
+// inspect names the modules that a LoRA covers, and alpha; a checkpoint that
+// should have LoRA and has none is told apart.
+func TestMaxTextInspect(t *testing.T) {
+	if code, stdout, stderr := loraconv(t, "inspect", "../../examples/maxtext-llama31-lora/checkpoint/lora"); code != 0 ||
+		!containsFolded(stdout, "3 modules; alpha 6, from the checkpoint's metadata decoder/layers/self_attention/out/kernel: 3 layers, rank 4") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	var report struct {
+		Lora *struct {
+			Alpha   *float64 `json:"alpha"`
+			Modules []struct {
+				Layers int   `json:"layers"`
+				Ranks  []int `json:"ranks"`
+			} `json:"modules"`
+		} `json:"lora"`
+	}
+	code, stdout, stderr := loraconv(t, "inspect", "../../examples/maxtext-llama31-peft/checkpoint", "-json")
+	if err := json.Unmarshal([]byte(stdout), &report); code != 0 || err != nil || report.Lora == nil || report.Lora.Alpha != nil || len(report.Lora.Modules) != 7 {
+		t.Errorf("exit %d, %v\n%s%s", code, err, stdout, stderr)
+	}
+	rest, layers := tinyBase()
+	run := t.TempDir()
+	y := tinyBases["imported"]
+	y.custom = tinyMetadata
+	y.write(t, run, rest, layers)
+	if code, stdout, stderr := loraconv(t, "inspect", run); code != 0 || !containsFolded(stdout, "but no parameter is a LoRA factor") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+}

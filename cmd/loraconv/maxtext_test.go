@@ -27,7 +27,8 @@ type maxtextCase struct {
 	Names  []string `json:"message_names"`
 	Case   string   `json:"case"`
 	Proof  struct {
-		AsIs string `json:"peft_as_is"`
+		AsIs    string  `json:"peft_as_is"`
+		Dropped float64 `json:"maxtext_lora_vs_hf_base(dropped)"`
 	} `json:"logit_proof"`
 	dir     string
 	noAlpha bool

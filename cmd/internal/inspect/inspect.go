@@ -33,6 +33,8 @@ type Options struct {
 type Guesser struct {
 	Plugin string
 	Guess  func(*manifest.Manifest) (model, from string, ok bool)
+	// Cover, if set, tells what a tree's LoRA covers, and what does not fit.
+	Cover func(*manifest.Manifest) (l *Lora, remark string)
 }
 
 // opener opens a checkpoint; tests have one of their own, which needs no files.
@@ -189,6 +191,16 @@ func (r *reader) guess(m *manifest.Manifest, tree string) {
 		}
 		if model, from, ok := g.Guess(m); ok {
 			r.report.Guess = &Guess{Plugin: g.Plugin, Model: model, From: from, Tree: tree}
+		}
+		if g.Cover == nil || r.report.Lora != nil {
+			continue
+		}
+		l, remark := g.Cover(m)
+		if r.report.Lora = l; l != nil {
+			l.Tree = tree
+		}
+		if remark != "" {
+			r.warn(remark)
 		}
 	}
 }

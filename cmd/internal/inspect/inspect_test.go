@@ -206,8 +206,8 @@ func TestDigests(t *testing.T) {
 
 // TestGuess asks plugins in turn.
 func TestGuess(t *testing.T) {
-	no := Guesser{"no", func(*manifest.Manifest) (string, string, bool) { return "", "", false }}
-	yes := Guesser{"yes", func(m *manifest.Manifest) (string, string, bool) { return "pi0", m.Tensors[0].Name, true }}
+	no := Guesser{Plugin: "no", Guess: func(*manifest.Manifest) (string, string, bool) { return "", "", false }}
+	yes := Guesser{Plugin: "yes", Guess: func(m *manifest.Manifest) (string, string, bool) { return "pi0", m.Tensors[0].Name, true }}
 	r, err := readFake("/x", &fake{man: named("orbax", "a 4")}, Options{Guessers: []Guesser{no, yes, yes}})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ type Report struct {
 	Step     string           `json:"step,omitempty"` // of a run: the step's directory that a conversion would take
 	Metadata json.RawMessage  `json:"metadata"`       // the step's own document, or an adapter_config.json; else null
 	Guess    *Guess           `json:"guess"`          // null where no plugin knows the names
+	Lora     *Lora            `json:"lora,omitempty"` // where a plugin tells its modules apart
 	Pairs    []Pair           `json:"lora_pairs"`
 	Warnings []string         `json:"warnings"`
 	Files    []manifest.File  `json:"files"` // side files
@@ -26,6 +27,21 @@ type Guess struct {
 	Model  string `json:"model"`
 	From   string `json:"from"` // what it was guessed from
 	Tree   string `json:"tree"`
+}
+
+// Lora is what a tree's LoRA covers.
+type Lora struct {
+	Tree      string   `json:"tree"`
+	Modules   []Module `json:"modules"`
+	Alpha     *float64 `json:"alpha"` // null where the checkpoint does not say it
+	AlphaFrom string   `json:"alpha_from"`
+}
+
+// Module is a module with LoRA, in all its layers.
+type Module struct {
+	Name   string `json:"name"` // "*" stands for the number of a layer
+	Layers int    `json:"layers"`
+	Ranks  []int  `json:"ranks"` // distinct, ascending
 }
 
 // Tree is one tree of parameters.

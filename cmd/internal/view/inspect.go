@@ -57,6 +57,17 @@ func summary(b *strings.Builder, r *inspect.Report, steps []string) {
 	if g := r.Guess; g != nil {
 		b.WriteString(wrap("  model     ", Printable(fmt.Sprintf("%s (%s): %s", g.Model, g.Plugin, g.From))))
 	}
+	if l := r.Lora; l != nil {
+		alpha := "alpha " + l.AlphaFrom
+		if l.Alpha != nil {
+			alpha = fmt.Sprintf("alpha %v, from %s", *l.Alpha, l.AlphaFrom)
+		}
+		b.WriteString(wrap("  lora      ", Printable(fmt.Sprintf("%s; %s", Count(len(l.Modules), "module"), alpha))))
+		for _, m := range l.Modules {
+			ranks := strings.Trim(fmt.Sprint(m.Ranks), "[]")
+			b.WriteString(wrap("            ", Printable(fmt.Sprintf("%s: %s, rank %s", m.Name, Count(m.Layers, "layer"), ranks))))
+		}
+	}
 	if len(r.Metadata) > 0 && string(r.Metadata) != "null" {
 		b.WriteString(wrap("  metadata  ", keys(r.Metadata)))
 	}
