@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/store/all"
-	"github.com/loraconv/loraconv/core/tensor"
 	"github.com/loraconv/loraconv/plugins/openpi"
 	"github.com/loraconv/loraconv/sdk"
 )
@@ -68,28 +66,6 @@ func TestOpenPIFixturesLedger(t *testing.T) {
 			mutateEveryLeaf(t, r.Manifest())
 		})
 	}
-}
-
-var mutations = map[string]func(*manifest.Manifest, int){
-	"remove": func(m *manifest.Manifest, i int) { m.Tensors = slices.Delete(m.Tensors, i, i+1) },
-	"rename": func(m *manifest.Manifest, i int) { m.Tensors[i].Name += "x" },
-	"add": func(m *manifest.Manifest, i int) {
-		extra := m.Tensors[i]
-		extra.Name += "_extra"
-		m.Tensors = append(m.Tensors, extra)
-	},
-	"widen": func(m *manifest.Manifest, i int) {
-		s := slices.Clone(m.Tensors[i].Shape)
-		s[len(s)-1]++
-		m.Tensors[i].Shape = s
-	},
-	"flatten": func(m *manifest.Manifest, i int) {
-		s := m.Tensors[i].Shape
-		m.Tensors[i].Shape = tensor.Shape{s.Elements()}
-		if len(s) == 1 {
-			m.Tensors[i].Shape = tensor.Shape{s[0], 1}
-		}
-	},
 }
 
 func mutateEveryLeaf(t *testing.T, m *manifest.Manifest) {

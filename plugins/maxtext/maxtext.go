@@ -151,7 +151,7 @@ func (c *conversion) readLayouts() {
 		switch {
 		case i > 0 && l.kind == "base":
 			c.fail(diag.Usage, "no-lora", "The adapter has no LoRA", c.source(s), "none of the %d parameters of source %q is a LoRA factor; a trainer that was started without lora saves such a checkpoint", len(s.Manifest.Tensors), s.Name)
-		case i == 0 && l.kind == "lora" && c.req.Method == "adapter" && len(c.req.Sources) == 1:
+		case i == 0 && l.lora() && !l.hasBase() && c.req.Method == "adapter" && len(c.req.Sources) == 1:
 			c.alone = true
 		case i == 0 && l.kind == "lora":
 			c.fail(diag.Usage, "no-base", "The source has no base model", c.source(s), `source %q holds LoRA factors alone; name the base model in source, and this checkpoint in adapters. Without a base, method = "adapter" exports one adapter`, s.Name)
@@ -286,6 +286,9 @@ func (c *conversion) vocabulary() (int, string) {
 	l := c.layouts[0]
 	if t := l.params.Lookup(l.root + "token_embedder/embedding"); t != nil && len(t.Shape) == 2 {
 		rows = t.Shape[0]
+		if h := l.params.Lookup(l.root + "decoder/logits_dense/kernel"); h != nil && len(h.Shape) == 2 && h.Shape[1] != rows {
+			c.fail(diag.Keys, "shape-mismatch", "A parameter's shape does not fit", c.source(&c.req.Sources[0]), "%s %v is for %d tokens, %s %v for %d", t.Name, t.Shape, rows, h.Name, h.Shape, h.Shape[1]).Tensor = t.Name
+		}
 	}
 	if n, key, ok := c.configNumber("vocab_size"); ok && n > 0 {
 		if n > rows || rows-n >= maxPadding {

@@ -121,7 +121,7 @@ func (l *layout) look() {
 			if n := len(t.Shape); n > 0 {
 				l.ranks[t.Name] = t.Shape[n-1]
 			}
-		case factorB.MatchString(name):
+		case factorB.MatchString(name), strings.Contains(name, "lora"): // or a strange one, which a row refuses
 			lora = true
 		default:
 			base = true
@@ -147,6 +147,10 @@ func (l *layout) look() {
 		l.kind = "base"
 	}
 }
+
+// hasBase reports whether a base model is there, and not just some leaf that is
+// no factor: each has an embedding.
+func (l *layout) hasBase() bool { return l.params.Lookup(l.root+"token_embedder/embedding") != nil }
 
 func (l *layout) lora() bool { return l.kind != "base" }
 
