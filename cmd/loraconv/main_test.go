@@ -19,6 +19,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("LORACONV_TEST_MAIN") != "" {
 		os.Exit(doMain(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
+	if exe := os.Getenv(swapEnv); exe != "" {
+		swap(exe)
+	}
 	os.Exit(m.Run())
 }
 

@@ -128,11 +128,14 @@ func (p *Plugin) Exposed() error {
 		at = filepath.Join(at, part)
 		st, err = os.Lstat(at)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !st.Mode().IsRegular():
+	}
+	if err := exposed(at, st); err != nil {
+		return err
+	}
+	if !st.Mode().IsRegular() {
 		return fmt.Errorf("%q is not a regular file", path)
 	}
-	return exposed(at, st)
+	return nil
 }

@@ -21,7 +21,10 @@ func (t *Text) Plan(p *session.Prepared, needs engine.Report) error {
 	fmt.Fprintf(&b, "conversion %s\n", t.show(strconv.Quote(p.Name)))
 	b.WriteString(wrap("  output   ", t.show(Path(p.Output))))
 	plugin := p.Plugin.Name + " " + p.Plugin.Version
-	if !p.Plugin.Bundled {
+	switch {
+	case p.Plugin.Lock != "":
+		plugin += " (from " + p.Plugin.Source + ", pinned, SHA-256 " + p.Plugin.SHA256 + ")"
+	case !p.Plugin.Bundled:
 		plugin += " (not bundled, SHA-256 " + p.Plugin.SHA256 + ")"
 	}
 	b.WriteString(wrap("  plugin   ", t.show(plugin)))
