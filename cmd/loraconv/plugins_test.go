@@ -186,11 +186,11 @@ func TestExternalPlugin(t *testing.T) {
 	if said := m.ok("plugins", "schema", "pocket", "-spec", m.spec); !strings.Contains(said, "    alpha = number\n") {
 		t.Error(said)
 	}
-	rows, err := os.ReadFile("../../examples/plugin-pocket/rows/pocket.hcl")
+	rows, err := os.ReadFile("../../examples/plugin-pocket/pocket.rows")
 	if said := m.ok("plugins", "rules", "pocket", "-spec", m.spec); err != nil || said != string(rows) {
 		t.Error(said)
 	}
-	if said := m.ok("plan", m.spec); !strings.Contains(said, "pocket 0.1.0 (from "+pocketSource+", pinned, SHA-256 "+sum(m.good)+")") {
+	if said := m.ok("plan", m.spec); !strings.Contains(unwrapped(said), "pocket 0.1.0 (from "+pocketSource+", pinned, SHA-256 "+sum(m.good)+")") {
 		t.Error(said)
 	}
 }

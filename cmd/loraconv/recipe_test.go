@@ -44,6 +44,9 @@ func TestRecipe(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS("../../examples")); err != nil {
 		t.Fatal(err)
 	}
+	m := newMachine(t) // one of the examples is a plugin: the repository has its lock file, the runner its executable
+	m.install("0.1.0", m.good)
+	m.ok("init", filepath.Join(dir, "plugin-pocket", "model.hcl"))
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

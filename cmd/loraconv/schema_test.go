@@ -120,6 +120,9 @@ func TestOutputMeetsSchemas(t *testing.T) {
 		}
 		return stdout
 	}
+	m := newMachine(t) // one of the examples is a plugin, which is installed and pinned first
+	m.install("0.1.0", m.good)
+	ask(0, "init", filepath.Join(dir, "plugin-pocket", "model.hcl"))
 	var outputs []string
 	for _, spec := range specs {
 		out := filepath.Join(dir, "out", filepath.Base(filepath.Dir(spec)))

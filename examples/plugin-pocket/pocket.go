@@ -20,10 +20,10 @@ import (
 // name. A release sets it with -ldflags "-X main.version=…".
 var version = "0.1.0"
 
-//go:embed rows/pocket.hcl
+//go:embed pocket.rows
 var rows string
 
-var table = sync.OnceValues(func() (*rule.Table, error) { return rule.Parse(rows, "pocket.hcl") })
+var table = sync.OnceValues(func() (*rule.Table, error) { return rule.Parse(rows, "pocket.rows") })
 
 // Converter answers for pocket.
 type Converter struct{}
