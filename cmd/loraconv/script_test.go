@@ -32,6 +32,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -42,6 +46,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Setenv("LORACONV_TEST_MAIN", "1")
+			e.Setenv("EXAMPLES", examples)
 			e.Setenv("PATH", bin+string(filepath.ListSeparator)+e.Getenv("PATH"))
 			return os.Symlink(self, filepath.Join(bin, "loraconv"))
 		},

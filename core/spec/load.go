@@ -283,7 +283,7 @@ func (l *loader) unexpected(code string, at hcl.Range, c *hcl.BodyContent, schem
 	}
 	switch {
 	case code == codeBlock && name == "dynamic":
-		l.faults.errorf(at, codeNotYet, "Not supported yet", "dynamic blocks are not supported yet: write the blocks out.")
+		l.faults.errorf(at, codeNotYet, "Not supported yet", "dynamic blocks are not supported yet: write the blocks out, or use for_each on the source or the conversion.")
 	case code == codeBlock:
 		l.faults.errorf(at, code, "Unsupported block type", "No block of type %q is expected here.%s", name, orHint(asBlock, asArgument))
 	case len(schema.Attributes) == 0 && asBlock == "":

@@ -163,6 +163,9 @@ func (o *Opened) applyDrops(drops []spec.Drop, ds *diag.List) *manifest.Manifest
 					hint = didYouMean(p, all)
 				}
 			}
+			if hint == "" && len(all) > 0 {
+				hint = fmt.Sprintf("; they are called like %q", all[0])
+			}
 			ds.Warnf("glob-hits-nothing", "A drop hits no parameter", "drop %q matches none of the %d parameters of source %q%s", drops[i].Name, len(o.Manifest.Tensors), o.Name, hint).Path = []string{"source", o.Name, "drop", drops[i].Name}
 		}
 	}

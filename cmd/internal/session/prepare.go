@@ -149,6 +149,7 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 			b.ds.Warnf("rule-hits-nothing", "A rule hits no tensor", "rule %q matches none of the %d output tensors%s", r.Name, len(p.Tensors), ruleHint(r, p)).Path = []string{"conversion", b.c.Name, "rule", r.Name}
 		}
 	}
+	b.idleGlobs(p)
 	b.missing(p, m)
 	digest, err := plan.Digest(p)
 	if err != nil {
