@@ -373,6 +373,15 @@ func TestValidateSaysSomething(t *testing.T) {
 	if f := fromGitHub(t, stdout); len(f) != 1 || f[0].File != odd {
 		t.Errorf("%+v\n%s", f, stdout)
 	}
+	// A file outside of the working directory has its whole path.
+	above := absolute(t, odd)
+	t.Chdir("warn")
+	_, stdout, _ = loraconv(t, "validate", "../"+odd, "-syntax-only", "-format", "sarif")
+	meets(t, sarif, stdout)
+	if f := fromSARIF(t, stdout); len(f) != 1 || f[0].File != "file://"+filepath.ToSlash(above) {
+		t.Errorf("%+v, wanted file://%s", f, above)
+	}
+	t.Chdir("..")
 	if code, stdout, stderr := loraconv(t, "validate", "good.hcl", "-format", "yaml"); code != 64 || stdout != "" || !strings.Contains(stderr, "wanted one of text, json") {
 		t.Errorf("exit %d, %s%s", code, stdout, stderr)
 	}

@@ -70,7 +70,7 @@ func TestBroken(t *testing.T) {
 	}
 	known := map[string]bool{}
 	for _, c := range spec.Codes() {
-		known[c.Name] = true
+		known[c] = true
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte(whole), false)
 	known := map[string]bool{}
 	for _, c := range spec.Codes() {
-		known[c.Name] = true
+		known[c] = true
 	}
 	f.Add([]byte(judged), false)
 	dir := f.TempDir()

@@ -124,7 +124,7 @@ func (d definitions) body(at string, s sdk.Schema, instead func(string, sdk.Bloc
 		}
 		switch {
 		case v != nil:
-		case b.Rows: // the rule notation has no JSON form
+		case b.Rows: // the rule notation is a language of its own
 			v = block(b.Labels, object{"type": "object"})
 		default:
 			at := strings.TrimPrefix(at+"-"+b.Name, "-")

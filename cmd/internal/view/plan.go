@@ -51,6 +51,15 @@ func (t *Text) Plan(p *session.Prepared, needs engine.Report) error {
 	for _, f := range p.Plan.Files {
 		fmt.Fprintf(&b, "  %s (copied)\n", t.show(f.To))
 	}
+	if len(p.Checks)+len(p.Expects) > 0 {
+		fmt.Fprintf(&b, "\nJudged before publishing\n")
+		for _, c := range p.Checks {
+			fmt.Fprintf(&b, "  check %q\n", c.Kind)
+		}
+		for _, e := range p.Expects {
+			b.WriteString(wrap("  ", t.show(fmt.Sprintf("expect %q: %s", e.Name, e.Condition.Text))))
+		}
+	}
 	t.writeFormulas(&b, p.Plan)
 	writeNeeds(&b, needs)
 	writeTotals(&b, p)
