@@ -209,10 +209,7 @@ func small(name string) model {
 	case strings.HasPrefix(family, "deepseek"):
 		d["QD"], d["OD"] = 8, 9
 	}
-	d["X"] = md.dims["X"] // targets name them, or do not
-	if strings.HasPrefix(name, "gemma4") || strings.HasPrefix(name, "qwen3.5") || strings.HasPrefix(name, "gpt-oss") || name == "qwen3-vl-30b-a3b.unscan" {
-		d["X"] = 4
-	}
+	d["X"], md.few = 4, 4
 	md.dims = d
 	return md
 }

@@ -36,6 +36,7 @@ type model struct {
 	// from which layer on the MLP is WM wide.
 	cycle, wide int
 	unstacked   bool // there is no table for stacked layers
+	few         int  // how many experts the table's rows are cut down to; 0: to none
 }
 
 // at is the sizes of a parameter's layer.
@@ -305,9 +306,16 @@ func eachRow(t *testing.T, dir, name string, md model, visit func(cols []string)
 		if strings.HasPrefix(cols[0], "#") || md.without != "" && regexp.MustCompile(md.without).MatchString(cols[0]) && !strings.HasPrefix(cols[0], "params-decoder-decoder_norm") && !strings.Contains(cols[0], "layer_norm-") {
 			continue
 		}
+		if md.few > 0 {
+			cols[1] = allExperts.ReplaceAllString(cols[1], fmt.Sprintf("[%d]${1}{0..%d}", md.few, md.few-1))
+		}
 		visit(cols)
 	}
 }
+
+// allExperts matches a target of which every expert has one; theirs is the
+// first count.
+var allExperts = regexp.MustCompile(`^\[[0-9]+\](.*\.experts\.)\{0\.\.[0-9]+\}`)
 
 // parameter is the name of a table's key in a checkpoint, and what of it is
 // below its collection.
