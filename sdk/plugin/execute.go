@@ -27,10 +27,14 @@ type Executor interface {
 }
 
 // The host kills a worker that says nothing for a while, and takes only so
-// many progress events in a second.
+// many progress events in a second. A heartbeat comes from a goroutine of its
+// own, so it proves a live process and not a live executor: it goes on only for
+// patience after the executor last got on. The longest honest silence is one
+// fsync of a large file on a slow disk.
 const (
 	heartbeat   = 2 * time.Second
 	minProgress = 50 * time.Millisecond
+	patience    = 30 * time.Minute
 )
 
 // Execute answers the host's third call.
@@ -39,7 +43,7 @@ func (s *executor) Execute(m *pb.ExecuteRequest, stream pb.Executor_ExecuteServe
 	if err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
-	out := &events{stream: stream}
+	out := &events{stream: stream, moved: time.Now(), patience: patience}
 	stop := out.beat()
 	err = func() error {
 		defer stop()
@@ -58,14 +62,16 @@ func (s *executor) Execute(m *pb.ExecuteRequest, stream pb.Executor_ExecuteServe
 
 // events sends to one stream. gRPC wants one sender at a time.
 type events struct {
-	mu     sync.Mutex
-	stream pb.Executor_ExecuteServer
-	latest sdk.Progress // not necessarily sent
-	held   bool         // latest is not sent
-	sent   time.Time    // of any event
-	told   time.Time    // of a progress event
-	done   bool
-	err    error // the first; it sticks
+	mu       sync.Mutex
+	stream   pb.Executor_ExecuteServer
+	latest   sdk.Progress // not necessarily sent
+	held     bool         // latest is not sent
+	sent     time.Time    // of any event
+	told     time.Time    // of a progress event
+	moved    time.Time    // when the executor last said something new
+	patience time.Duration
+	done     bool
+	err      error // the first; it sticks
 }
 
 // emit is what the Executor calls. Progress that comes too fast is held back
@@ -80,13 +86,19 @@ func (s *events) emit(e sdk.Event) error {
 		return errors.New("an event after done")
 	case e.Failed != nil:
 		return errors.New("an executor returns its errors; it does not emit them")
+	case e.Progress != nil && *e.Progress == s.latest && s.stuck():
+		return nil
 	case e.Progress != nil:
+		if *e.Progress != s.latest {
+			s.moved = time.Now()
+		}
 		s.latest, s.held = *e.Progress, true
 		if time.Since(s.told) < minProgress {
 			return nil
 		}
 		return s.flush()
 	}
+	s.moved = time.Now()
 	if err := s.flush(); err != nil {
 		return err
 	}
@@ -148,8 +160,12 @@ func diagnostics(err error) diag.List {
 	return list
 }
 
+// stuck reports whether the executor has not got on for so long that nobody
+// should vouch for it: the host then hears nothing more and ends the process.
+func (s *events) stuck() bool { return time.Since(s.moved) >= s.patience }
+
 // beat repeats the latest progress whenever nothing was sent for a while. It
-// shows that the process runs, not that it gets on.
+// shows that the process runs, and that it got on not too long ago.
 func (s *events) beat() (stop func()) {
 	quit, gone := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -171,7 +187,7 @@ func (s *events) beat() (stop func()) {
 func (s *events) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil && !s.done && (s.held || time.Since(s.sent) >= heartbeat) {
+	if s.err == nil && !s.done && !s.stuck() && (s.held || time.Since(s.sent) >= heartbeat) {
 		s.held = true
 		_ = s.flush() // emit meets the error
 	}

@@ -110,6 +110,39 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
+// An executor that does not get on is not vouched for, whether it is silent or
+// says the same again and again.
+func TestNoHeartbeatForTheStuck(t *testing.T) {
+	r := &recorder{t: t}
+	s := &events{stream: r, moved: time.Now(), patience: 300 * time.Millisecond}
+	stop := s.beat()
+	defer stop()
+	same := sdk.Event{Progress: &sdk.Progress{Written: 7}}
+	emitFor := func(d time.Duration) (sent int) {
+		s.mu.Lock()
+		before := len(r.events)
+		s.mu.Unlock()
+		for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(60 * time.Millisecond) {
+			if err := s.emit(same); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(r.events) - before
+	}
+	if n := emitFor(200 * time.Millisecond); n == 0 {
+		t.Error("nothing is sent at first")
+	}
+	time.Sleep(200 * time.Millisecond)
+	if n := emitFor(heartbeat + heartbeat/2); n != 0 {
+		t.Errorf("%d events of a stuck executor", n)
+	}
+	if err := s.emit(sdk.Event{Progress: &sdk.Progress{Written: 8}}); err != nil || len(r.events) == 0 || r.events[len(r.events)-1].Progress.Written != 8 {
+		t.Errorf("it got on, and nothing says so: %v", err)
+	}
+}
+
 func TestFailure(t *testing.T) {
 	var list diag.List
 	list.Warnf("w", "Warning", "")
