@@ -132,14 +132,14 @@ func TestOutputMeetsSchemas(t *testing.T) {
 		events(t, all["events"], ask(0, "run", spec, "-json", "-var", "out="+out), seen) // unchanged
 		events(t, all["events"], ask(0, "validate", spec, "-json"), seen)
 		strictly(t, all["verify"], ask(0, "verify", out, "-json"))
-		strictly(t, all["inspect"], ask(0, "inspect", out, "-json"), "step")
+		strictly(t, all["inspect"], ask(0, "inspect", out, "-json"), "step", "lora")
 		strictly(t, all["diff"], ask(0, "diff", out, out, "-json"))
 		sources, err := filepath.Glob(filepath.Join(filepath.Dir(spec), "checkpoint", "*"))
 		if err != nil || len(sources) == 0 {
 			t.Fatal(err)
 		}
 		for _, s := range sources {
-			strictly(t, all["inspect"], ask(0, "inspect", s, "-json", "-digest"), "step")
+			strictly(t, all["inspect"], ask(0, "inspect", s, "-json", "-digest"), "step", "lora")
 		}
 	}
 	strictly(t, all["diff"], ask(10, "diff", outputs[0], outputs[1], "-json"))
