@@ -187,20 +187,74 @@ func TestGemma4Leftovers(t *testing.T) {
 	}
 }
 
+// kinds are layer_types: every so many layers attend to all.
+func kinds(n, cycle int) []any {
+	var out []any
+	for l := range n {
+		if l%cycle == cycle-1 {
+			out = append(out, "full_attention")
+		} else {
+			out = append(out, "sliding_attention")
+		}
+	}
+	return out
+}
+
+// e4b has no table: it is e2b with 42 layers, of which each sixth is global and
+// the last 18 share keys and values, and one width of MLP.
+func TestGemma4E4B(t *testing.T) {
+	layer := regexp.MustCompile(`^params/params/decoder/layers_([0-9]+)/`)
+	resp := smallPlan(t, "gemma4-e2b.unscan", func(r *sdk.PlanRequest) {
+		like := map[string][]manifest.Tensor{}
+		m := &manifest.Manifest{}
+		for _, x := range r.Sources[0].Manifest.Tensors {
+			if sub := layer.FindStringSubmatch(x.Name); sub != nil {
+				like[sub[1]] = append(like[sub[1]], x)
+				continue
+			}
+			for i, n := range x.Shape {
+				if n == 35*3 {
+					x.Shape[i] = 42 * 3
+				}
+			}
+			m.Tensors = append(m.Tensors, x)
+		}
+		for l := range 42 {
+			of := map[[2]bool]string{{false, false}: "0", {true, false}: "4", {false, true}: "15", {true, true}: "19"}[[2]bool{l%6 == 5, l >= 24}]
+			for _, x := range like[of] {
+				x.Shape = slices.Clone(x.Shape)
+				for i, n := range x.Shape {
+					if strings.Contains(x.Name, "/mlp/") && n == 14 {
+						x.Shape[i] = 7
+					}
+				}
+				x.Name = layer.ReplaceAllString(x.Name, fmt.Sprintf("params/params/decoder/layers_%d/", l))
+				m.Tensors = append(m.Tensors, x)
+			}
+		}
+		r.Sources[0].Manifest, r.Sources[0].Args["model"] = m, "gemma4-e4b"
+		r.Output.Args["template"], r.Output.Template = "the model's repository", &sdk.Template{Config: map[string]any{"model_type": "gemma4", "text_config": map[string]any{
+			"hidden_size": 21.0, "num_attention_heads": 4.0, "num_key_value_heads": 2.0, "head_dim": 6.0, "global_head_dim": 8.0, "num_global_key_value_heads": 3.0,
+			"intermediate_size": 7.0, "num_kv_shared_layers": 18.0, "num_hidden_layers": 42.0, "layer_types": kinds(42, 6),
+		}}}
+	})
+	if resp.Diagnostics.HasErrors() {
+		t.Fatal(resp.Diagnostics)
+	}
+	text := 0
+	for _, x := range resp.Plan.Tensors {
+		if strings.HasPrefix(x.Name, "model.language_model.layers.") {
+			text++
+		}
+	}
+	if want := 24*17 + 18*14; text != want { // k, v and k_norm are not in the last 18
+		t.Errorf("%d tensors of layers, wanted %d", text, want)
+	}
+}
+
 // What config.json says of layers that are not alike is compared layer by
 // layer.
 func TestLayerTypes(t *testing.T) {
-	kinds := func(n, cycle int) []any {
-		var out []any
-		for l := range n {
-			if l%cycle == cycle-1 {
-				out = append(out, "full_attention")
-			} else {
-				out = append(out, "sliding_attention")
-			}
-		}
-		return out
-	}
 	e2b := func() map[string]any {
 		return map[string]any{
 			"hidden_size": 21.0, "num_attention_heads": 4.0, "num_key_value_heads": 2.0, "head_dim": 6.0, "global_head_dim": 8.0, "num_global_key_value_heads": 3.0,
