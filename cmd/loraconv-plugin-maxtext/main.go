@@ -1,5 +1,5 @@
 // Command loraconv-plugin-maxtext is the maxtext plugin as an executable of its
-// own. loraconv bundles the same plugin; LORACONV_PLUGIN_OPENPI names this one
+// own. loraconv bundles the same plugin; LORACONV_PLUGIN_MAXTEXT names this one
 // to take its place.
 package main
 
