@@ -174,6 +174,45 @@ func TestMeasured(t *testing.T) {
 	}
 }
 
+// TestRetentionOfAll weakens the LoRA so far that rounding to bfloat16 takes a
+// part of it, and compares result's figures with float64 sums over all tensors.
+func TestRetentionOfAll(t *testing.T) {
+	dir := t.TempDir()
+	weak := "  rule \"weak\" {\n    match = [\"**\"]\n    scale = 0.002\n  }\n"
+	for _, spec := range map[string]string{
+		"base":   strings.Replace(judgedSpec(t, filepath.Join(dir, "base"), "float32", ""), "  dtype", "  method = \"base\"\n  dtype", 1),
+		"merged": judgedSpec(t, filepath.Join(dir, "merged"), "float32", weak),
+		"half":   judgedSpec(t, filepath.Join(dir, "half"), "bfloat16", weak),
+	} {
+		if code, _, stderr := loraconv(t, "run", writeSpec(t, spec)); code != 0 {
+			t.Fatalf("exit %d\n%s", code, stderr)
+		}
+	}
+	base, merged, half := readOracle(t, filepath.Join(dir, "base", "model.safetensors")), readOracle(t, filepath.Join(dir, "merged", "model.safetensors")), readOracle(t, filepath.Join(dir, "half", "model.safetensors"))
+	var added, kept, drift float64
+	for name := range base {
+		b, m, h := base[name].float32s(), merged[name].float32s(), half[name].halves()
+		for i := range b {
+			d := float64(m[i]) - float64(b[i])
+			added, kept = added+d*d, kept+(float64(h[i])-float64(b[i]))*d
+			drift = math.Max(drift, math.Abs(float64(h[i])-float64(m[i])))
+		}
+	}
+	code, _, stderr := loraconv(t, "run", writeSpec(t, judgedSpec(t, filepath.Join(dir, "judged"), "bfloat16", weak+expectBlock("result.tensors == 0", "retention=${result.delta_retention} drift=${result.drift} end"))))
+	found := regexp.MustCompile(`retention=(\S+) drift=(\S+) end`).FindStringSubmatch(strings.Join(strings.Fields(stderr), " "))
+	if code != 10 || found == nil {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	for i, want := range []float64{kept / added, drift} {
+		if got, err := strconv.ParseFloat(found[i+1], 64); err != nil || !(math.Abs(got-want) <= 1e-3*want) {
+			t.Errorf("%s, wanted %v", found[i+1], want)
+		}
+	}
+	if math.Abs(kept/added-1) < 0.01 {
+		t.Errorf("retention %v: the LoRA is not weak enough to tell", kept/added)
+	}
+}
+
 // halves reads bfloat16: the upper halves of float32 numbers.
 func (o oracleTensor) halves() []float32 {
 	out := make([]float32, len(o.data)/2)

@@ -4,7 +4,9 @@
 // sources by the plan's deltas.
 //
 // It shares no arithmetic with the engine: no tile, no kernel. It takes time
-// in proportion to the elements of the base's weights.
+// in proportion to the elements of the base's weights, and room for the
+// largest source parameter in float64, which is not counted in the memory that
+// a conversion is given.
 package rebuild
 
 import (
@@ -132,8 +134,9 @@ type reader struct {
 	held    int
 }
 
-// maxHeld is how many elements are kept.
-const maxHeld = 16 << 20
+// maxHeld is how many elements are kept beside those of the parameter that was
+// read last.
+const maxHeld = 4 << 20
 
 func (r *reader) get(from, name string) ([]float64, error) {
 	key := from + "\x00" + name
