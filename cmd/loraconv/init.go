@@ -26,11 +26,10 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Pin the external plugins that a spec requires, in " + lock.Name,
 		Long: `Resolves required_plugins against the plugins that are installed on this
 machine, starts each that is pinned anew, and writes ` + lock.Name + `
-beside the spec:
-the SHA-256 of each executable, by platform. Review the file and commit it. An
-external plugin runs only if it is pinned there. What is pinned is kept as long
-as the spec accepts it; -upgrade takes the newest that is installed. Nothing is
-downloaded. Bundled plugins need no entry.
+beside the spec: the SHA-256 of each executable, by platform. Review the file
+and commit it. An external plugin runs only if it is pinned there. What is
+pinned is kept as long as the spec accepts it; -upgrade takes the newest that is
+installed. Nothing is downloaded. Bundled plugins need no entry.
 
 With -check nothing is started or written: exit 0 if the lock file pins what the
 spec requires for this platform, 10 if it does not, 6 if what is installed is
