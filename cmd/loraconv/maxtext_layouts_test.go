@@ -185,3 +185,83 @@ func TestMaxTextIdleLora(t *testing.T) {
 		}
 	}
 }
+
+// Two runs of different rank and alpha, saved in different ways, are added to
+// one base with the weights that the spec gives them.
+func TestMaxTextWeightedAdapters(t *testing.T) {
+	rest, layers := tinyBase()
+	dir := t.TempDir()
+	one := tinyFactors("one", func(string, int) int { return 2 }, false, true)
+	two := tinyFactors("two", func(string, int) int { return 4 }, false, true)
+	tinyBases["training state"].write(t, filepath.Join(dir, "base"), rest, layers)
+	tinyLoras["sft"].write(t, filepath.Join(dir, "one"), nil, one)
+	tinyLoras["sft, layers apart"].write(t, filepath.Join(dir, "two"), nil, two)
+	out := filepath.Join(dir, "out")
+	spec := tinySpec(filepath.Join(dir, "base"), "", filepath.Join(dir, "one"), "  lora {\n    alpha = 6\n  }\n", out)
+	spec = strings.Replace(spec, "adapters = [source.maxtext.lora]", "adapters = [{ source = source.maxtext.lora, weight = 0.5 }, { source = source.maxtext.two, weight = -2 }]", 1)
+	spec += fmt.Sprintf("source \"maxtext\" \"two\" {\n  path = %q\n  lora {\n    alpha = 8\n  }\n}\n", filepath.Join(dir, "two"))
+	if code, stdout, stderr := loraconv(t, "run", writeSpec(t, spec)); code != 0 {
+		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	compareGrids(t, filepath.Join(out, "model.safetensors"), tinyMerged([][]map[string]grid{one, two}, []float64{6 * 0.5, 8 * -2}))
+}
+
+// Where ranks differ, adapter_config.json says so module by module, in keys
+// that hit one module each, and twice in the same order.
+func TestMaxTextRankPattern(t *testing.T) {
+	rest, layers := tinyBase()
+	dir := t.TempDir()
+	lora := tinyFactors("", func(module string, l int) int {
+		if module == "mlp/wo" && l == 1 {
+			return 4
+		}
+		return 2
+	}, false, true)
+	tinyBases["imported"].write(t, filepath.Join(dir, "base"), rest, layers)
+	tinyLoras["sft, layers apart"].write(t, filepath.Join(dir, "lora"), nil, lora)
+	var files [2]string
+	for i := range files {
+		out := filepath.Join(dir, fmt.Sprint("out", i))
+		spec := tinySpec(filepath.Join(dir, "base"), "", filepath.Join(dir, "lora"), "  lora {\n    alpha = 8\n  }\n", out)
+		spec = strings.Replace(strings.Replace(spec, `output "huggingface"`, `output "peft"`, 1), "  output", "  rule \"half\" {\n    match = [\"model.layers.2.self_attn.o_proj.weight\"]\n    scale = 0.5\n  }\n  output", 1)
+		if code, stdout, stderr := loraconv(t, "run", writeSpec(t, spec)); code != 0 {
+			t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+		}
+		got, _ := products(t, out)
+		base, merged := tinyMerged(nil, nil), tinyMerged([][]map[string]grid{lora}, []float64{8})
+		if len(got) != 4*tinyLayers {
+			t.Errorf("%d modules", len(got))
+		}
+		for module, v := range got {
+			scale := 1.0
+			if module == "model.layers.2.self_attn.o_proj" {
+				scale = 0.5
+			}
+			for k, g := range v {
+				if w := scale * (merged[module+".weight"].data[k] - base[module+".weight"].data[k]); g != w {
+					t.Errorf("%s: element %d is %v, wanted %v", module, k, g, w)
+					break
+				}
+			}
+		}
+		b, err := os.ReadFile(filepath.Join(out, "adapter_config.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[i] = string(b)
+	}
+	for _, text := range []string{
+		`"rank_pattern": {
+    "^model\\.layers\\.1\\.mlp\\.down_proj": 4
+  }`, `"alpha_pattern": {
+    "^model\\.layers\\.2\\.self_attn\\.o_proj": 4
+  }`, `"r": 2`, `"lora_alpha": 8`,
+	} {
+		if !strings.Contains(files[0], text) {
+			t.Errorf("adapter_config.json lacks %s:\n%s", text, files[0])
+		}
+	}
+	if files[0] != files[1] {
+		t.Error("two runs differ")
+	}
+}

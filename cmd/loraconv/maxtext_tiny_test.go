@@ -73,7 +73,12 @@ func tinyBase() (rest map[string]grid, layers []map[string]grid) {
 // tinyLora are the factors of each layer, flat over heads as MaxText's are: A
 // [in, rank], B [rank, out]. older gives them as JetStream wrote them, with
 // heads apart.
-func tinyLora(older, trained bool) (layers []map[string]grid) {
+func tinyLora(older, trained bool) []map[string]grid {
+	return tinyFactors("", func(string, int) int { return tinyRank }, older, trained)
+}
+
+// tinyFactors are the factors of the run called seed.
+func tinyFactors(seed string, rank func(module string, layer int) int, older, trained bool) (layers []map[string]grid) {
 	for l := range tinyLayers {
 		of := map[string]grid{}
 		for module, io := range map[string][2][]int{
@@ -83,16 +88,17 @@ func tinyLora(older, trained bool) (layers []map[string]grid) {
 			"mlp/wo":               {{tinyMLP}, {tinyWidth}},
 		} {
 			in, out := tensor.Shape(io[0]), tensor.Shape(io[1])
-			a := numbers(fmt.Sprint(module, l, "a"), in.Elements(), tinyRank)
-			b := numbers(fmt.Sprint(module, l, "b"), tinyRank, out.Elements())
+			r := rank(module, l)
+			a := numbers(fmt.Sprint(seed, module, l, "a"), in.Elements(), r)
+			b := numbers(fmt.Sprint(seed, module, l, "b"), r, out.Elements())
 			if !trained {
 				clear(b.data)
 			}
 			nameA, nameB := module+"/kernel_lora_a", module+"/kernel_lora_b"
 			if older {
 				nameA, nameB = module+"/lora_a.kernel", module+"/lora_b.kernel"
-				a.shape = append(append([]int{}, in...), tinyRank)
-				b.shape = append([]int{tinyRank}, out...)
+				a.shape = append(append([]int{}, in...), r)
+				b.shape = append([]int{r}, out...)
 			}
 			of[nameA], of[nameB] = a, b
 		}
@@ -104,17 +110,24 @@ func tinyLora(older, trained bool) (layers []map[string]grid) {
 // tinyWanted are the Hugging Face tensors, by the definitions: W + scale * A B,
 // the query times the root of the head dim, rotary pairs apart, and [out, in].
 func tinyWanted(scale float64) map[string]grid {
+	return tinyMerged([][]map[string]grid{tinyLora(false, true)}, []float64{scale * tinyRank})
+}
+
+// tinyMerged has the LoRA of several runs, of which each has its alpha, times
+// its weight: W + sum of alpha / rank * A B.
+func tinyMerged(loras [][]map[string]grid, alphas []float64) map[string]grid {
 	rest, layers := tinyBase()
-	loras := tinyLora(false, true)
 	want := map[string]grid{
 		"model.embed_tokens.weight": rest["token_embedder/embedding"], "model.norm.weight": rest["decoder/decoder_norm/scale"],
 		"lm_head.weight": tinyLinear(tinyVocab, tinyWidth, func(o, i int) float64 { return rest["decoder/logits_dense/kernel"].at(i, o) }),
 	}
 	for l, of := range layers {
 		delta := func(module string, i, o int) (sum float64) {
-			a, b := loras[l][module+"/kernel_lora_a"], loras[l][module+"/kernel_lora_b"]
-			for r := range tinyRank {
-				sum += scale * a.at(i, r) * b.at(r, o)
+			for k, lora := range loras {
+				a, b := lora[l][module+"/kernel_lora_a"], lora[l][module+"/kernel_lora_b"]
+				for r := range b.shape[0] {
+					sum += alphas[k] / float64(b.shape[0]) * a.at(i, r) * b.at(r, o)
+				}
 			}
 			return sum
 		}
