@@ -23,8 +23,8 @@ var guessers = []inspect.Guesser{{Plugin: "openpi", Guess: openpi.Guess}, {Plugi
 // covered asks the maxtext plugin what a tree's LoRA covers.
 func covered(m *manifest.Manifest) (*inspect.Lora, string) {
 	c := maxtext.Cover(m)
-	if c == nil {
-		return nil, ""
+	if c == nil || len(c.Modules) == 0 && c.Remark == "" {
+		return nil, "" // its factors are of no form of MaxText's: the tree is another framework's
 	}
 	l := &inspect.Lora{Modules: []inspect.Module{}, Alpha: c.Alpha, AlphaFrom: c.AlphaFrom}
 	for _, k := range c.Modules {

@@ -75,6 +75,9 @@ conversion "robot" {
 			{"validate"}, {"validate", "-format", "json"}, {"validate", "-format", "sarif"}, {"validate", "-format", "junit"}, {"validate", "-format", "github"},
 			{"plan"}, {"plan", "-json"}, {"explain", "-tensor", tensor}, {"run"}, {"run"}, {"run", "-json", "-force"},
 		} {
+			if name != "good" && args[0] != "run" && args[0] != "validate" {
+				continue // they fail alike
+			}
 			all := append(args[:1:1], append([]string{file, "-var", "s=" + secret, "-var", "n=" + number}, args[1:]...)...)
 			code, stdout, stderr := loraconv(t, all...)
 			if code == 0 {
