@@ -55,6 +55,8 @@ type machine struct {
 	good  []byte
 }
 
+// newMachine has a home without a build cache: what a test builds, it builds
+// before.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	good, err := pocket()
@@ -423,10 +425,10 @@ func TestPluginThatDoesNotFit(t *testing.T) {
 // The file is exchanged all the time, by another process, for one that leaves
 // a mark: each of 300 starts runs the pinned bytes or refuses.
 func TestPluginSwap(t *testing.T) {
+	bad, ran := evil(t)
 	m := newMachine(t)
 	exe := m.install("0.1.0", m.good)
 	m.ok("init", m.spec)
-	bad, ran := evil(t)
 	dir := filepath.Dir(exe)
 	put(t, filepath.Join(dir, "good"), m.good, 0o755)
 	put(t, filepath.Join(dir, "evil"), bad, 0o755)
@@ -517,11 +519,11 @@ func TestLockPlatformsAndMirror(t *testing.T) {
 // init keeps what is pinned until it is told otherwise, and takes what is
 // bundled where that fits.
 func TestInitUpgrade(t *testing.T) {
-	m := newMachine(t)
 	newer, err := build("../../examples/plugin-pocket", "-ldflags", "-X main.version=0.1.1")
 	if err != nil {
 		t.Fatal(err)
 	}
+	m := newMachine(t)
 	m.install("0.1.0", m.good)
 	m.ok("init", m.spec)
 	m.ok("plugins", "lock", pocketSource, "plan9_mips=sha256:"+strings.Repeat("ab", 32), "-spec", m.spec)

@@ -50,6 +50,7 @@ var codes = []string{
 	codeUnknownSource, codeReference, codeCycle, codeUnset, codeValidation, codeForEach,
 	codeRemote, codePath, codeNotYet, codeVersion, codeRead, codeEmpty,
 	codeTooLarge, codeTooDeep, codeTooCostly, codeTooMany, codeCondition, codeSchema,
+	CodeExpect,
 }
 
 // Codes lists the codes of this package, sorted. What they mean is told by the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,8 +25,8 @@ func inMemory(f *os.File, want string) (exe string, free func(), err error) {
 	if err := copyChecked(low, f, want); err != nil {
 		return "", nil, err
 	}
-	if _, err := unix.FcntlInt(low.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL); err != nil {
-		return "", nil, fmt.Errorf("seal: %w", err)
+	if err := seal(low.Fd()); err != nil {
+		return "", nil, err
 	}
 	// A number that the descriptors given to the child cannot take.
 	high, err := unix.FcntlInt(low.Fd(), unix.F_DUPFD_CLOEXEC, 64)
@@ -33,4 +34,25 @@ func inMemory(f *os.File, want string) (exe string, free func(), err error) {
 		return "", nil, err
 	}
 	return fmt.Sprintf("/proc/self/fd/%d", high), func() { _ = unix.Close(high) }, nil
+}
+
+// seal makes the memory unchangeable. The kernel refuses with EBUSY while
+// somebody holds one of its pages, if only for a moment to move it: that is
+// tried again, for a quarter of a second at least, and then is ErrUnsupported.
+func seal(fd uintptr) error {
+	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+	var err error
+	for range 25 {
+		if _, err = unix.FcntlInt(fd, unix.F_ADD_SEALS, seals); err != unix.EBUSY {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	switch err {
+	case nil:
+		return nil
+	case unix.EBUSY:
+		return fmt.Errorf("seal: %w: %w", err, errors.ErrUnsupported)
+	}
+	return fmt.Errorf("seal: %w", err)
 }
