@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/manifest"
@@ -353,5 +354,39 @@ func TestLinearAttentionAlone(t *testing.T) {
 	})
 	if resp.Plan != nil || !strings.Contains(resp.Diagnostics.Error(), "name the base model as source, and this checkpoint in adapters") {
 		t.Error(resp.Diagnostics)
+	}
+}
+
+// A template whose queries are scaled by another number than the head dimension
+// is warned of, unless the source block says the scale.
+func TestQueryScaleWarning(t *testing.T) {
+	for _, c := range []struct {
+		scalar float64
+		said   bool
+		want   string
+	}{
+		{256, false, ""},
+		{144, false, "query_scale = sqrt(144) = 12 in the source block"},
+		{144, true, ""},
+	} {
+		c2 := &conversion{resp: &sdk.PlanResponse{}, family: &family{name: "gemma2"}, req: sdk.PlanRequest{
+			Sources: []sdk.Source{{Name: "base", Args: map[string]any{}}},
+			Output:  sdk.Output{Template: &sdk.Template{Config: map[string]any{"query_pre_attn_scalar": c.scalar, "head_dim": 256.0}}},
+		}}
+		if c.said {
+			c2.req.Sources[0].Args["query_scale"] = 12.0
+		}
+		table, err := c2.family.table()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c2.settleChoices(table, &hidden{values: map[string]cty.Value{}})
+		got := ""
+		for _, d := range c2.resp.Diagnostics {
+			got += d.Error()
+		}
+		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%v, said %v: %q, wanted %q", c.scalar, c.said, got, c.want)
+		}
 	}
 }

@@ -2,6 +2,8 @@ package maxtext
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -38,12 +40,12 @@ func (c *conversion) settleChoices(t *rule.Table, h *hidden) {
 	s := &c.req.Sources[0]
 	for _, ch := range choices {
 		v, said := s.Args[ch.name].(float64)
+		has := slices.ContainsFunc(t.Defines, func(d rule.Define) bool { return d.Name == ch.name })
 		if !said {
+			if has && ch.name == "query_scale" {
+				c.warnQueryScale()
+			}
 			continue
-		}
-		has := false
-		for _, d := range t.Defines {
-			has = has || d.Name == ch.name
 		}
 		fits := v > 0
 		if ch.name == "norm_offset" {
@@ -58,6 +60,18 @@ func (c *conversion) settleChoices(t *rule.Table, h *hidden) {
 			h.values[ch.name] = cty.NumberFloatVal(v)
 		}
 	}
+}
+
+// warnQueryScale warns where the template divides queries by another number
+// than the importer folded in, as Gemma 2 27b does.
+func (c *conversion) warnQueryScale() {
+	scalar, _, ok := c.configNumber("query_pre_attn_scalar")
+	dim, _, ok2 := c.configNumber("head_dim")
+	if !ok || !ok2 || scalar == dim {
+		return
+	}
+	s := &c.req.Sources[0]
+	c.resp.Diagnostics.Warnf("query-scale", "The template scales queries by another number", "the template's query_pre_attn_scalar is %d and head_dim is %d: queries are multiplied by the square root of %d, which undoes the importer and gives back what was published; for weights that another importer scaled by %d, or that were trained in MaxText from the beginning, say query_scale = sqrt(%d) = %.9g in the source block", scalar, dim, dim, scalar, scalar, math.Sqrt(float64(scalar))).Path = c.source(s)
 }
 
 // settleLinearHeads finds how the columns of linear attention are parted: by

@@ -457,6 +457,12 @@ group "Plugins and the worker" {
     why   = "The merge uses the weights before quantization, which the training run did not see."
     next  = "Evaluate the result; small differences are expected."
   }
+  code "query-scale" {
+    exit  = [0]
+    means = "The template divides attention scores by another number than the importer folded into the query."
+    why   = "MaxText's importer folds in the square root of the head dimension, Gemma 2 27b's runtime uses that of query_pre_attn_scalar; which one a checkpoint holds depends on where its weights come from."
+    next  = "Leave it for a model that today's importer made; say query_scale in the source block for one of the older importer, or trained in MaxText from the beginning."
+  }
   code "no-assets" {
     exit  = [0]
     means = "The checkpoint has no side files under assets/, so the output has none either."
