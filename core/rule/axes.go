@@ -23,10 +23,29 @@ func ParseAxes(s string) ([]Axis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("axes %q: %w", s, err)
 	}
+	if nesting(out) > maxNesting { // a product within a sum is written without brackets, too
+		return nil, fmt.Errorf("axes %q: %w", s, errNesting)
+	}
 	if l := twice(out); l != "" {
 		return nil, fmt.Errorf("axes %q: letter %q stands twice", s, l)
 	}
 	return out, nil
+}
+
+// maxNesting is how deep sums and products may lie within one another.
+const maxNesting = 3
+
+var errNesting = fmt.Errorf("brackets are nested deeper than %d", maxNesting)
+
+// nesting is how deep the brackets are when the axes are printed.
+func nesting(axes []Axis) int {
+	deepest := 0
+	for _, a := range axes {
+		if parts := append(a.Sum, a.Prod...); len(parts) > 0 {
+			deepest = max(deepest, 1+nesting(parts))
+		}
+	}
+	return deepest
 }
 
 // twice returns a letter that stands twice in what one element has at once.
@@ -71,8 +90,8 @@ type axisParser struct {
 // list reads axes up to the end or the closing bracket. Within brackets, "+"
 // turns the list into a sum of what stands between the signs.
 func (p *axisParser) list(inGroup bool) ([]Axis, error) {
-	if p.depth++; p.depth > 4 {
-		return nil, fmt.Errorf("brackets are nested deeper than 3")
+	if p.depth++; p.depth > maxNesting+1 {
+		return nil, errNesting
 	}
 	defer func() { p.depth-- }()
 	var terms [][]Axis

@@ -105,6 +105,7 @@ func TestParseAxes(t *testing.T) {
 		{"(a + )", "", `axes "(a + )": a segment of a sum is empty`},
 		{"( + a)", "", `axes "( + a)": a segment of a sum is empty`},
 		{"((((a))))", "", `axes "((((a))))": brackets are nested deeper than 3`},
+		{"(w (q + k v) + y)", "", `axes "(w (q + k v) + y)": brackets are nested deeper than 3`},
 		{"2 d", "", `axes "2 d": unexpected '2'`},
 		{"1d", "", `axes "1d": unexpected '1'`},
 		{"d\tn", "", `axes "d\tn": unexpected '\t'`},
@@ -323,7 +324,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzAxes(f *testing.F) {
-	for _, s := range []string{"d (g (q + k + v + z))", "((g q) + (g k)) d", "1 p", "(((a)))"} {
+	for _, s := range []string{"d (g (q + k + v + z))", "((g q) + (g k)) d", "1 p", "(((a)))", "d (w (q + k v + z) + y)"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
