@@ -1,65 +1,68 @@
 package receipt
 
 import (
-	"context"
-	"crypto/sha256"
+	"bytes"
 	"encoding/hex"
-	"hash"
-	"io"
+
+	"github.com/loraconv/loraconv/core/twinhash"
 )
 
-// Digester hashes a file and stretches of it in one pass. The stretches must
-// be sorted and must not overlap.
+// Stretch is a run of bytes of a file: where a tensor lies.
+type Stretch struct{ Offset, Bytes int64 }
+
+// Digest is the SHA-256 of a stretch, in lower-case hex.
+type Digest struct {
+	SHA256 string
+	Zero   bool // no byte of it is other than zero; so it is with an empty one
+}
+
+// Digester hashes a file and stretches of it in one pass. A new one has seen
+// nothing.
 type Digester struct {
-	whole   hash.Hash
-	tensors []Tensor
-	sums    []string
-	part    hash.Hash
-	at      int64
+	twin      *twinhash.Twin
+	stretches []Stretch // those that have not ended
+	ended     int
+	done      func(i int, d Digest)
+	at        int64 // in the file
+	zero      bool  // no byte of the current stretch was other than zero so far
 }
 
-// NewDigester makes a digester for a file that holds these tensors.
-func NewDigester(tensors []Tensor) *Digester {
-	return &Digester{whole: sha256.New(), part: sha256.New(), tensors: tensors}
+// NewDigester makes a digester for a file with these stretches, which do not
+// overlap and are sorted by offset, then by length. It tells done of each as soon as it has seen its last byte.
+func NewDigester(stretches []Stretch, done func(i int, d Digest)) *Digester {
+	return &Digester{twin: twinhash.New(), stretches: stretches, done: done, zero: true}
 }
 
-// Write hashes the next bytes of the file.
-func (d *Digester) Write(p []byte) (int, error) {
-	d.whole.Write(p)
-	end := d.at + int64(len(p))
-	for len(d.sums) < len(d.tensors) {
-		t := &d.tensors[len(d.sums)]
-		from, to := max(t.Offset, d.at), min(t.Offset+t.Bytes, end)
-		if from < to {
-			d.part.Write(p[from-d.at : to-d.at])
+// Add takes b, the next bytes of the file: what belongs to stretches, in the
+// order of their places, and what lies between them. It does not keep b.
+func (d *Digester) Add(b []byte) {
+	for len(d.stretches) > 0 {
+		s := d.stretches[0]
+		if between := min(max(s.Offset-d.at, 0), int64(len(b))); between > 0 {
+			d.twin.Between(b[:between])
+			d.at, b = d.at+between, b[between:]
 		}
-		if t.Offset+t.Bytes > end {
-			break
+		if len(b) == 0 && s.Bytes > 0 {
+			return
 		}
-		d.sums = append(d.sums, hex.EncodeToString(d.part.Sum(nil)))
-		d.part.Reset()
+		n := min(s.Offset+s.Bytes-d.at, int64(len(b)))
+		d.twin.Part(b[:n])
+		d.zero = d.zero && len(bytes.TrimLeft(b[:n], "\x00")) == 0
+		d.at, b = d.at+n, b[n:]
+		if d.at < s.Offset+s.Bytes {
+			return
+		}
+		sum := d.twin.EndPart()
+		d.done(d.ended, Digest{hex.EncodeToString(sum[:]), d.zero})
+		d.stretches, d.ended, d.zero = d.stretches[1:], d.ended+1, true
 	}
-	d.at = end
-	return len(p), nil
+	d.twin.Between(b)
+	d.at += int64(len(b))
 }
 
-// Sums returns the digest of the file and of each tensor, hex.
-func (d *Digester) Sums() (whole string, tensors []string) {
-	for len(d.sums) < len(d.tensors) { // empty ones at the end, or cut off
-		d.sums = append(d.sums, hex.EncodeToString(d.part.Sum(nil)))
-		d.part.Reset()
-	}
-	return hex.EncodeToString(d.whole.Sum(nil)), d.sums
-}
-
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
+// Sum returns the SHA-256 of everything that was added, in lower-case hex.
+func (d *Digester) Sum() string {
+	d.Add(nil) // for empty stretches of an empty file
+	sum := d.twin.Sum()
+	return hex.EncodeToString(sum[:])
 }

@@ -284,21 +284,36 @@ func TestNoManifest(t *testing.T) {
 
 // However the bytes arrive, the digests are those of the parts.
 func TestDigester(t *testing.T) {
-	data := []byte("0123456789abcdef")
-	ts := []Tensor{{Offset: 2, Bytes: 5}, {Offset: 7, Bytes: 0}, {Offset: 7, Bytes: 9}, {Offset: 16, Bytes: 0}}
+	data := []byte("0123456789\x00\x00\x00\x00\x00f")
+	stretches := []Stretch{{2, 5}, {7, 0}, {7, 3}, {10, 5}, {16, 0}}
+	var want []Digest
+	for _, s := range stretches {
+		part := data[s.Offset : s.Offset+s.Bytes]
+		want = append(want, Digest{digest(part), !bytes.ContainsFunc(part, func(r rune) bool { return r != 0 })})
+	}
 	for step := 1; step <= len(data); step++ {
-		d := NewDigester(ts)
+		var got []Digest
+		d := NewDigester(stretches, func(i int, x Digest) {
+			if i != len(got) {
+				t.Errorf("step %d: stretch %d after %d others", step, i, len(got))
+			}
+			got = append(got, x)
+		})
 		for i := 0; i < len(data); i += step {
-			d.Write(data[i:min(i+step, len(data))])
+			d.Add(data[i:min(i+step, len(data))])
 		}
-		whole, parts := d.Sums()
-		if whole != digest(data) {
+		if d.Sum() != digest(data) {
 			t.Errorf("step %d: whole differs", step)
 		}
-		for i, x := range ts {
-			if want := digest(data[x.Offset : x.Offset+x.Bytes]); parts[i] != want {
-				t.Errorf("step %d: part %d differs", step, i)
-			}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("step %d: %s", step, diff)
 		}
+	}
+}
+
+func TestDigesterOfNothing(t *testing.T) {
+	ended := 0
+	if d := NewDigester([]Stretch{{}, {}}, func(int, Digest) { ended++ }); d.Sum() != digest(nil) || ended != 2 {
+		t.Errorf("%s, %d stretches ended", d.Sum(), ended)
 	}
 }

@@ -11,13 +11,10 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/loraconv/loraconv/core/store"
-	"github.com/loraconv/loraconv/core/store/safetensors"
 )
 
 // Report is what Verify found.
@@ -92,11 +89,9 @@ func Verify(ctx context.Context, dir string) (*Report, error) {
 		return r, nil
 	}
 	r.Root, r.Files, r.Tensors = m.Root, len(m.Files), len(m.Tensors)
-	missing := map[string]File{}
-	for _, f := range m.Files {
-		if err := r.file(ctx, root, f, tensorsOf(m, f.Name), missing); err != nil {
-			return nil, err
-		}
+	missing, err := r.files(ctx, root, m)
+	if err != nil {
+		return nil, err
 	}
 	if err := r.extra(ctx, root, m, missing); err != nil {
 		return nil, err
@@ -210,94 +205,4 @@ func renamed(root *os.Root, name string, missing map[string]File) string {
 
 func (r *Report) find(kind, file, name, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{kind, file, name, fmt.Sprintf(format, args...)})
-}
-
-// tensorsOf returns a file's tensors in the order of their offsets.
-func tensorsOf(m *Manifest, file string) []Tensor {
-	var out []Tensor
-	for _, t := range m.Tensors {
-		if t.File == file {
-			out = append(out, t)
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Offset < out[j].Offset })
-	return out
-}
-
-// file hashes one file and its tensors in a single pass.
-func (r *Report) file(ctx context.Context, root *os.Root, f File, tensors []Tensor, missing map[string]File) error {
-	if st, err := root.Lstat(filepath.FromSlash(f.Name)); err == nil && !st.Mode().IsRegular() {
-		r.find("unreadable", f.Name, "", "it is not a regular file (%s)", st.Mode().Type())
-		return nil
-	}
-	h, st, err := store.OpenRegular(root, f.Name)
-	if errors.Is(err, store.ErrNotFound) {
-		missing[f.Name] = f
-		r.find("missing", f.Name, "", "the manifest lists it with %d bytes", f.Bytes)
-		return nil
-	}
-	if err != nil {
-		r.find("unreadable", f.Name, "", "%v", err)
-		return nil
-	}
-	defer func() { _ = h.Close() }()
-	if st.Size() != f.Bytes {
-		r.find("size", f.Name, "", "%d bytes, wanted %d", st.Size(), f.Bytes)
-		return nil
-	}
-	d := NewDigester(tensors)
-	if _, err := io.CopyBuffer(d, &contextReader{ctx, h}, make([]byte, 1<<20)); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		r.find("unreadable", f.Name, "", "%v", err)
-		return nil
-	}
-	r.Bytes += st.Size()
-	whole, parts := d.Sums()
-	if whole != f.SHA256 {
-		r.find("digest", f.Name, "", "SHA-256 %s, wanted %s", whole, f.SHA256)
-	}
-	for i, t := range tensors {
-		if parts[i] != t.SHA256 {
-			r.find("tensor", f.Name, t.Name, "SHA-256 %s, wanted %s", parts[i], t.SHA256)
-		}
-	}
-	if whole == f.SHA256 && (len(tensors) > 0 || strings.HasSuffix(f.Name, ".safetensors")) {
-		r.header(root, f, tensors)
-	}
-	return nil
-}
-
-// header compares a file's own header with the manifest.
-func (r *Report) header(root *os.Root, f File, tensors []Tensor) {
-	h, _, err := store.OpenRegular(root, f.Name)
-	if err != nil {
-		r.find("unreadable", f.Name, "", "%v", err)
-		return
-	}
-	sf, err := safetensors.OpenFile(h, f.Name)
-	if err != nil {
-		r.find("unreadable", f.Name, "", "%v", err)
-		return
-	}
-	defer func() { _ = sf.Close() }()
-	if len(sf.Places) != len(tensors) {
-		r.find("tensor", f.Name, "", "%d tensors, wanted %d", len(sf.Places), len(tensors))
-		return
-	}
-	by := map[string]safetensors.Place{}
-	for _, p := range sf.Places {
-		by[p.Name] = p
-	}
-	for _, t := range tensors {
-		p, ok := by[t.Name]
-		if !ok {
-			r.find("tensor", f.Name, t.Name, "the manifest lists it, the file does not hold it")
-			continue
-		}
-		if p.DType != t.DType || !p.Shape.Equal(t.Shape) || p.Offset != t.Offset || p.Bytes != t.Bytes {
-			r.find("tensor", f.Name, t.Name, "the file says %s %v at %d, the manifest %s %v at %d", p.DType, p.Shape, p.Offset, t.DType, t.Shape, t.Offset)
-		}
-	}
 }

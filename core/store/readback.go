@@ -13,6 +13,9 @@ const (
 	readBackAhead = 3 // blocks that are read, or held, at one time
 )
 
+// ReadBackMemory is the most that one ReadBack holds, in bytes.
+const ReadBackMemory = readBackBlock * readBackAhead
+
 // ReadBack hands fn the bytes of f in order, block by block, which fn does not
 // keep. They are read from the disk where the system can be asked for that,
 // past what the page cache remembers of writing them; in any case the cache does
@@ -21,8 +24,9 @@ const (
 func ReadBack(ctx context.Context, f *os.File, size int64, fn func([]byte)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &readBack{f: f, direct: openDirect(f, os.O_RDONLY), size: size, full: make(chan readBlock), empty: make(chan []byte, readBackAhead)}
+	room := int(min(readBackBlock, size))
 	for range readBackAhead {
-		r.empty <- aligned(readBackBlock)
+		r.empty <- aligned(room)
 	}
 	ended := make(chan struct{})
 	go func() {

@@ -1,111 +1,96 @@
 package worker
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/hex"
 	"fmt"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/loraconv/loraconv/core/engine"
 	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/receipt"
 	"github.com/loraconv/loraconv/core/store"
-	"github.com/loraconv/loraconv/core/twinhash"
 	"github.com/loraconv/loraconv/sdk"
 )
 
 // digests reads every file back and tells its digest and those of its tensors,
-// both from one pass.
+// both from one pass. Several files are read at a time, so that a model in
+// shards keeps all workers busy here as well.
 func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats engine.Stats) error {
 	told := make([]bool, len(p.Tensors))
-	for _, name := range x.request.Digests {
-		f := s.files[name]
-		var order []int
-		for i := range s.targets {
-			if s.targets[i].file == f {
-				order = append(order, i)
-			}
-		}
-		slices.SortFunc(order, func(a, b int) int {
-			return cmp.Or(cmp.Compare(s.targets[a].offset, s.targets[b].offset), cmp.Compare(s.targets[a].bytes, s.targets[b].bytes))
-		})
-		if err := s.apart(order); err != nil {
+	files := make([]*stageFile, len(x.request.Digests))
+	orders := make([][]int, len(files))
+	for i, name := range x.request.Digests {
+		files[i] = s.files[name]
+		orders[i] = s.order(files[i])
+		if err := s.apart(orders[i]); err != nil {
 			return err
 		}
-		d := &digest{stage: s, order: order, twin: twinhash.New(), zero: true}
-		d.done = func(i int, sum string, zero bool) {
-			told[i] = true
-			done := x.tensorDone(i, sum, &stats.Tensors[i])
-			done.Zero = zero
-			x.tell(sdk.Event{Tensor: done})
+		for _, t := range orders[i] {
+			told[t] = true
 		}
-		sum, err := d.read(ctx, f)
-		if err != nil {
-			return outputFault(fmt.Errorf("%s: its digest cannot be read back: %w", name, err))
-		}
-		x.tell(sdk.Event{File: &sdk.FileDone{File: name, Bytes: f.size, SHA256: sum}})
 	}
-	for i := range p.Tensors {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(x.readers())
+	for i, f := range files {
+		group.Go(func() error {
+			sum, err := s.digest(ctx, f, orders[i], func(t int, d receipt.Digest) {
+				done := x.tensorDone(t, &stats.Tensors[t])
+				done.SHA256, done.Zero = d.SHA256, d.Zero
+				x.tell(sdk.Event{Tensor: done})
+			})
+			if err != nil {
+				return outputFault(fmt.Errorf("%s: its digest cannot be read back: %w", f.name, err))
+			}
+			x.tell(sdk.Event{File: &sdk.FileDone{File: f.name, Bytes: f.size, SHA256: sum}})
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i := range told {
 		if !told[i] {
-			x.tell(sdk.Event{Tensor: x.tensorDone(i, "", &stats.Tensors[i])})
+			x.tell(sdk.Event{Tensor: x.tensorDone(i, &stats.Tensors[i])})
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
-func (x *execution) tensorDone(i int, sum string, s *engine.TensorStats) *sdk.TensorDone {
-	out := &sdk.TensorDone{Index: i, SHA256: sum, NonFinite: s.NonFinite}
+// readers is how many files are read back at a time: one for each worker, as far
+// as their blocks fit a quarter of the memory.
+func (x *execution) readers() int {
+	workers := x.request.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	fit := x.request.Memory / 4 / store.ReadBackMemory
+	return int(max(1, min(int64(workers), fit)))
+}
+
+func (x *execution) tensorDone(i int, s *engine.TensorStats) *sdk.TensorDone {
+	out := &sdk.TensorDone{Index: i, NonFinite: s.NonFinite}
 	if x.request.Measure {
 		out.Measured = &sdk.Measured{Drift: s.Drift, BaseNorm: s.BaseNorm, DeltaNorm: s.DeltaNorm, Retention: s.Retention}
 	}
 	return out
 }
 
-// digest is one file that is read back.
-type digest struct {
-	stage *stage
-	order []int // of tensors, as they lie
-	twin  *twinhash.Twin
-	at    int64 // in the file
-	zero  bool  // no byte of the tensor at hand was other than zero so far
-	done  func(tensor int, sum string, zero bool)
-}
-
-func (d *digest) read(ctx context.Context, f *stageFile) (string, error) {
-	if err := store.ReadBack(ctx, f.f, f.size, d.block); err != nil {
-		return "", err
+// order lists the tensors of f as they lie.
+func (s *stage) order(f *stageFile) []int {
+	var order []int
+	for i := range s.targets {
+		if s.targets[i].file == f {
+			order = append(order, i)
+		}
 	}
-	sum := d.twin.Sum()
-	return hex.EncodeToString(sum[:]), nil
-}
-
-// block hashes b, the next bytes of the file: what belongs to tensors, in the
-// order of their places, and what lies between them.
-func (d *digest) block(b []byte) {
-	for len(d.order) > 0 {
-		t := &d.stage.targets[d.order[0]]
-		if from := min(max(t.offset-d.at, 0), int64(len(b))); from > 0 {
-			d.twin.Between(b[:from])
-			d.at, b = d.at+from, b[from:]
-		}
-		if len(b) == 0 && t.bytes > 0 {
-			return
-		}
-		n := min(t.offset+t.bytes-d.at, int64(len(b)))
-		d.twin.Part(b[:n])
-		d.zero = d.zero && len(bytes.TrimLeft(b[:n], "\x00")) == 0
-		d.at, b = d.at+n, b[n:]
-		if d.at < t.offset+t.bytes {
-			return
-		}
-		sum := d.twin.EndPart()
-		d.done(d.order[0], hex.EncodeToString(sum[:]), d.zero)
-		d.zero = true
-		d.order = d.order[1:]
-	}
-	d.twin.Between(b)
-	d.at += int64(len(b))
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(s.targets[a].offset, s.targets[b].offset), cmp.Compare(s.targets[a].bytes, s.targets[b].bytes))
+	})
+	return order
 }
 
 // apart refuses tensors that overlap.
@@ -117,4 +102,18 @@ func (s *stage) apart(order []int) error {
 		}
 	}
 	return nil
+}
+
+// digest reads f back, tells done of each tensor in order, and returns the
+// digest of all of it.
+func (s *stage) digest(ctx context.Context, f *stageFile, order []int, done func(tensor int, d receipt.Digest)) (string, error) {
+	stretches := make([]receipt.Stretch, len(order))
+	for i, t := range order {
+		stretches[i] = receipt.Stretch{Offset: s.targets[t].offset, Bytes: s.targets[t].bytes}
+	}
+	d := receipt.NewDigester(stretches, func(i int, sum receipt.Digest) { done(order[i], sum) })
+	if err := store.ReadBack(ctx, f.f, f.size, d.Add); err != nil {
+		return "", err
+	}
+	return d.Sum(), nil
 }

@@ -19,10 +19,10 @@ import (
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/plan"
+	"github.com/loraconv/loraconv/core/receipt"
 	"github.com/loraconv/loraconv/core/store/all"
 	"github.com/loraconv/loraconv/core/store/orbax/orbaxtest"
 	"github.com/loraconv/loraconv/core/tensor"
-	"github.com/loraconv/loraconv/core/twinhash"
 	"github.com/loraconv/loraconv/sdk"
 )
 
@@ -155,6 +155,52 @@ func TestExecute(t *testing.T) {
 	entries, _ := os.ReadDir(s.request.Stage)
 	if len(entries) != 1 {
 		t.Errorf("the stage holds %v", entries)
+	}
+}
+
+// A model in shards: every file and every tensor is told once, with its own
+// digest, however many are read back at a time.
+func TestDigestsOfShards(t *testing.T) {
+	for _, workers := range []int{1, 2, 7} {
+		s := newScene(t, nil)
+		write := func(name string, data []byte) {
+			if err := os.WriteFile(filepath.Join(s.request.Stage, name), data, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("model.safetensors", append([]byte(header), make([]byte, 4)...))
+		write("2", append([]byte(header), make([]byte, 24)...))
+		write("3", []byte(header)) // holds no tensor
+		s.request.Placements = []sdk.Placement{{File: "model.safetensors", Offset: 16}, {File: "2", Offset: 16}}
+		s.request.Digests = []string{"model.safetensors", "2", "3"}
+		s.request.Workers = workers
+		if err := s.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		norm, weight := []byte{0xe0, 0x40, 0x00, 0x41}, floats(1.5, 5, 2, 5, 2.5, 5)
+		want := map[string]string{
+			"0": sum(norm), "1": sum(weight),
+			"model.safetensors": sum(append([]byte(header), norm...)), "2": sum(append([]byte(header), weight...)), "3": sum([]byte(header)),
+		}
+		got := map[string]string{}
+		for _, e := range s.events {
+			name, digest := "", ""
+			switch {
+			case e.Tensor != nil:
+				name, digest = fmt.Sprint(e.Tensor.Index), e.Tensor.SHA256
+			case e.File != nil:
+				name, digest = e.File.File, e.File.SHA256
+			default:
+				continue
+			}
+			if _, twice := got[name]; twice {
+				t.Errorf("%d workers: %s is told twice", workers, name)
+			}
+			got[name] = digest
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%d workers (-want +got): %s", workers, d)
+		}
 	}
 }
 
@@ -292,10 +338,9 @@ func TestDigestOfManyBlocks(t *testing.T) {
 		want = append(want, fmt.Sprint(i, sum(data[cuts[i]:cuts[i+1]])))
 	}
 	zero := map[int]bool{}
-	d := &digest{stage: st, order: order, twin: twinhash.New(), zero: true, done: func(i int, s string, z bool) {
-		got, zero[i] = append(got, fmt.Sprint(i, s)), z
-	}}
-	s, err := d.read(t.Context(), file)
+	s, err := st.digest(t.Context(), file, order, func(i int, d receipt.Digest) {
+		got, zero[i] = append(got, fmt.Sprint(i, d.SHA256)), d.Zero
+	})
 	if err != nil || s != sum(data) {
 		t.Errorf("digest %s, %v, wanted %s", s, err, sum(data))
 	}
