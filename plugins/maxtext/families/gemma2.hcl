@@ -1,17 +1,15 @@
 # Gemma 2. Each element of the stack holds a local and a global layer: HF layers 2j and 2j+1.
 # MaxText checkpoint_conversion/utils/param_mapping.py: GEMMA2_MAXTEXT_TO_HF_PARAM_MAPPING.
 
-include = ["shared/model"]
+include = ["shared/gemma"]
 
 letters = {
-  j               = "pairs of layers"
-  n               = "heads"
-  g               = "kv heads"
-  h               = "head dim"
-  f               = "mlp dim"
-  v               = "vocabulary"
-  embedding_scale = "embedding scale"
-  query_scale     = "query scale"
+  j           = "pairs of layers"
+  n           = "heads"
+  g           = "kv heads"
+  h           = "head dim"
+  f           = "mlp dim"
+  query_scale = "query scale"
 }
 
 block "pair" {
@@ -33,35 +31,6 @@ capture "kind" {
 # 1/sqrt(144). The source block's query_scale overrides it.
 define "query_scale" {
   value = sqrt(h)
-}
-
-# The importer multiplied the embedding by the root of the width, in float32.
-define "embedding_scale" {
-  value = sqrt(d)
-}
-
-rule "embedding" {
-  source = "token_embedder/embedding"
-  axes   = "(v + pad) d"
-  size   = { v = vocabulary }
-  drop   = { pad = "padding of the vocabulary" }
-  div    = embedding_scale
-  to     = "v d"
-  target = "{language_model}.embed_tokens.weight"
-}
-
-rule "final_norm" {
-  source = "decoder/decoder_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  add    = -1
-  to     = "d"
-  target = "{language_model}.norm.weight"
 }
 
 # The importer folded 1/sqrt(head dim) into the query.

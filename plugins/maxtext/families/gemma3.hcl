@@ -2,17 +2,15 @@
 # multiplied the embedding by bf16(sqrt(width)).
 # MaxText checkpoint_conversion/utils/param_mapping.py: GEMMA3_MAXTEXT_TO_HF_PARAM_MAPPING.
 
-include = ["shared/model", "shared/attention", "shared/mlp"]
+include = ["shared/gemma", "shared/attention", "shared/mlp"]
 
 letters = {
-  l               = "layers"
-  v               = "vocabulary"
-  w               = "vision width"
-  wn              = "vision heads"
-  wh              = "vision head dim"
-  wf              = "vision mlp dim"
-  wp              = "vision positions"
-  embedding_scale = "embedding scale"
+  l  = "layers"
+  w  = "vision width"
+  wn = "vision heads"
+  wh = "vision head dim"
+  wf = "vision mlp dim"
+  wp = "vision positions"
 }
 
 # The importer multiplied the embedding by bf16(sqrt(width)), whose inverse gives back the published
@@ -36,30 +34,6 @@ block "layer" {
 block "vision_layer" {
   optional = true
   at "vision_encoder/Gemma3VisionEncoderLayer_0/Transformer/encoderblock_{t}" {}
-}
-
-rule "embedding" {
-  source = "token_embedder/embedding"
-  axes   = "(v + pad) d"
-  size   = { v = vocabulary }
-  drop   = { pad = "padding of the vocabulary" }
-  div    = embedding_scale
-  to     = "v d"
-  target = "{language_model}.embed_tokens.weight"
-}
-
-rule "final_norm" {
-  source = "decoder/decoder_norm/scale"
-  axes   = "d"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r -> d"
-    scale  = lora_scale
-  }
-  add    = -1
-  to     = "d"
-  target = "{language_model}.norm.weight"
 }
 
 rule "query_norm" {

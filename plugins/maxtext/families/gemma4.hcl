@@ -4,28 +4,21 @@
 # MaxText checkpoint_conversion/utils/param_mapping.py: GEMMA4_MAXTEXT_TO_HF_PARAM_MAPPING and
 # GEMMA4_SMALL_MAXTEXT_TO_HF_PARAM_MAPPING; models/gemma4.py, gemma4_small.py, gemma4_vision.py.
 
-include = ["shared/model", "shared/attention"]
+include = ["shared/gemma", "shared/attention"]
 
 letters = {
-  l               = "layers"
-  f               = "mlp dim"
-  m               = "moe width"
-  e               = "experts"
-  v               = "vocabulary"
-  vp              = "vocabulary of the layers' embeddings"
-  p               = "width of a layer's embedding"
-  w               = "vision width"
-  wn              = "vision heads"
-  wh              = "vision head dim"
-  wf              = "vision mlp dim"
-  wp              = "vision positions"
-  embedding_scale = "embedding scale"
-  norm_offset     = "norm offset"
-}
-
-# The importer multiplied the embedding by the root of the width, in float32.
-define "embedding_scale" {
-  value = sqrt(d)
+  l           = "layers"
+  f           = "mlp dim"
+  m           = "moe width"
+  e           = "experts"
+  vp          = "vocabulary of the layers' embeddings"
+  p           = "width of a layer's embedding"
+  w           = "vision width"
+  wn          = "vision heads"
+  wh          = "vision head dim"
+  wf          = "vision mlp dim"
+  wp          = "vision positions"
+  norm_offset = "norm offset"
 }
 
 # Every published importer takes norms as they are: the target's norm has no 1 to add. The source
@@ -79,16 +72,6 @@ block "layer" {
 block "vision_layer" {
   optional = true
   at "vision_encoder/Gemma4VisionEncoderLayer_0/layer_{t}" {}
-}
-
-rule "embedding" {
-  source = "token_embedder/embedding"
-  axes   = "(v + pad) d"
-  size   = { v = vocabulary }
-  drop   = { pad = "padding of the vocabulary" }
-  div    = embedding_scale
-  to     = "v d"
-  target = "{language_model}.embed_tokens.weight"
 }
 
 rule "final_norm" {
