@@ -118,10 +118,13 @@ func (c *conversion) settleHidden(t *rule.Table, vocabulary int) *hidden {
 }
 
 // towerOf is what stands before a vision tower's names where the language
-// model's begin with spelling: files keep one of two spellings throughout.
+// model's begin with spelling: files keep one spelling throughout.
 func towerOf(spelling string) string {
-	if strings.HasPrefix(spelling, "language_model.") {
+	switch {
+	case strings.HasPrefix(spelling, "language_model."):
 		return ""
+	case strings.HasPrefix(spelling, "thinker."):
+		return "thinker."
 	}
 	return "model."
 }
