@@ -2,7 +2,7 @@
 # MaxText checkpoint_conversion/utils/param_mapping.py: DEEPSEEKV4_MAXTEXT_TO_HF_PARAM_MAPPING; shapes
 # from layers/attention_compressed.py, layers/mhc.py and models/deepseek4.py.
 
-include = ["shared/embedding", "shared/model", "shared/norms"]
+include = ["shared/embedding", "shared/model", "shared/norms", "shared/query_a"]
 roots   = ["params/params + params/MoEBiasVar + params/Tid2EidVar + nnx_aux/model", "params", "base"]
 
 letters = {
@@ -13,7 +13,6 @@ letters = {
   e  = "experts"
   f  = "moe mlp dim"
   s  = "shared mlp dim"
-  qr = "query rank"
   o  = "output groups"
   i  = "width of an output group"
   a  = "output rank"
@@ -101,25 +100,6 @@ rule "final_connection_scale" {
   axes   = "1"
   to     = "1"
   target = "{language_model}.hc_head.hc_scale"
-}
-
-rule "query_a" {
-  source = "{layer}/self_attention/wq_a/kernel"
-  axes   = "d qr"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r qr -> d qr"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r qr -> d qr"
-    scale  = lora_scale
-  }
-  to     = "qr d"
-  target = "{language_model}.layers.{l}.self_attn.q_a_proj.weight"
 }
 
 rule "query_norm" {

@@ -1,25 +1,4 @@
 # Mistral 7B. MaxText applies its rotary embedding to halves here, as the target does: no pairs to take
 # apart, unlike Llama. The query scale is folded in as there. Settled by the logits of a MaxText model.
 
-include = ["shared/embedding", "shared/model", "shared/layer", "shared/attention", "shared/norms", "shared/mlp"]
-
-# The importer folded 1/sqrt(head dim) into the query.
-rule "query" {
-  source = "{layer}/self_attention/query/kernel"
-  axes   = "d n h"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r (n h) -> d n h"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r n h -> d n h"
-    scale  = lora_scale
-  }
-  mul    = sqrt(h)
-  to     = "(n h) d"
-  target = "{language_model}.layers.{l}.self_attn.q_proj.weight"
-}
+include = ["shared/embedding", "shared/model", "shared/layer", "shared/folded_query", "shared/norms", "shared/mlp"]

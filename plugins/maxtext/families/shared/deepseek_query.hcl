@@ -1,28 +1,10 @@
 # DeepSeek V3: queries through a low rank, and a bias that balances experts.
 
-letters = {
-  n  = "heads"
-  q  = "query head dim"
-  qr = "query rank"
-}
+include = ["shared/query_a"]
 
-rule "query_a" {
-  source = "{layer}/self_attention/wq_a/kernel"
-  axes   = "d qr"
-  lora {
-    a      = "{source}_lora_a"
-    b      = "{source}_lora_b"
-    einsum = "d r, r qr -> d qr"
-    scale  = lora_scale
-  }
-  lora {
-    a      = "{parent}/lora_a.kernel"
-    b      = "{parent}/lora_b.kernel"
-    einsum = "d r, r qr -> d qr"
-    scale  = lora_scale
-  }
-  to     = "qr d"
-  target = "{language_model}.layers.{l}.self_attn.q_a_proj.weight"
+letters = {
+  n = "heads"
+  q = "query head dim"
 }
 
 rule "query_norm" {

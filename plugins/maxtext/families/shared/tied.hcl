@@ -1,18 +1,6 @@
 # An embedding that may be padded, and that may be the head too.
 
-letters = {
-  d = "width"
-  v = "vocabulary"
-}
-
-rule "embedding" {
-  source = "token_embedder/embedding"
-  axes   = "(v + pad) d"
-  size   = { v = vocabulary }
-  drop   = { pad = "padding of the vocabulary" }
-  to     = "v d"
-  target = "{language_model}.embed_tokens.weight"
-}
+include = ["shared/padded"]
 
 rule "head" {
   when   = has("decoder/logits_dense/**")
