@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"regexp"
 	"sort"
 	"strings"
 
@@ -49,27 +48,6 @@ type pair struct {
 	// maps the base's instances to positions of the pair's stack letters.
 	apply map[string]map[string]int
 	stack []string // the pair's stack letters, where apply is set
-}
-
-var braces = regexp.MustCompile(`\{([^{}]*)\}`)
-
-// fill replaces {name} by its value; names without one stay.
-func fill(s string, env map[string]string) string {
-	return braces.ReplaceAllStringFunc(s, func(m string) string {
-		if v, ok := env[m[1:len(m)-1]]; ok {
-			return v
-		}
-		return m
-	})
-}
-
-// named returns the names in braces, in order.
-func named(s string) []string {
-	var out []string
-	for _, m := range braces.FindAllStringSubmatch(s, -1) {
-		out = append(out, m[1])
-	}
-	return out
 }
 
 // instances finds, for every row, where it applies and what it reads.

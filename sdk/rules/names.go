@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 
 	"github.com/zclconf/go-cty/cty"
@@ -92,4 +93,38 @@ func (x *expansion) targetName(in *instance, template string, at map[string]int)
 		values[n] = strconv.Itoa(i)
 	}
 	return fill(s, values), nil
+}
+
+var braces = regexp.MustCompile(`\{([^{}]*)\}`)
+
+// fill replaces {name} by its value; names without one stay.
+func fill(s string, env map[string]string) string {
+	return braces.ReplaceAllStringFunc(s, func(m string) string {
+		if v, ok := env[m[1:len(m)-1]]; ok {
+			return v
+		}
+		return m
+	})
+}
+
+// named returns the names in braces, in order.
+func named(s string) []string {
+	var out []string
+	for _, m := range braces.FindAllStringSubmatch(s, -1) {
+		out = append(out, m[1])
+	}
+	return out
+}
+
+// formula returns the parsed text of what stands in braces.
+func (x *expansion) formula(text string) (*rule.Expr, error) {
+	if e, ok := x.formulas[text]; ok {
+		return e, nil
+	}
+	e, err := rule.ParseExpr(text)
+	if err != nil {
+		return nil, err
+	}
+	x.formulas[text] = e
+	return e, nil
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/loraconv/loraconv/core/diag"
-	"github.com/loraconv/loraconv/core/rule"
 )
 
 // pairs finds the LoRA factors of one base in every source: beside the base or
@@ -187,17 +186,4 @@ func (x *expansion) claimAdapters(in *instance, lacking []string) {
 			}
 		}
 	}
-}
-
-// formula returns the parsed text of what stands in braces.
-func (x *expansion) formula(text string) (*rule.Expr, error) {
-	if e, ok := x.formulas[text]; ok {
-		return e, nil
-	}
-	e, err := rule.ParseExpr(text)
-	if err != nil {
-		return nil, err
-	}
-	x.formulas[text] = e
-	return e, nil
 }
