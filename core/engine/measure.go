@@ -57,21 +57,21 @@ type stepped64 struct{ base, delta, exact, written [measureBlock]float64 }
 
 // block measures n elements that are held in b.
 func (m *measures) block(b *stepped64, n int) {
-	var base, delta, moved float64
+	var base, delta, moved, worst float64
 	for i := range n {
 		e := b.written[i] - b.exact[i]
 		base += float64(b.base[i] * b.base[i])
 		delta += float64(b.delta[i] * b.delta[i])
 		moved += float64(e * b.delta[i])
-		m.worst = max(m.worst, math.Abs(e))
+		worst = max(worst, math.Abs(e))
 	}
-	if finite(base) && finite(delta) && finite(moved) && finite(m.worst) {
+	if finite(base) && finite(delta) && finite(moved) && finite(worst) {
 		m.base.add(base)
 		m.delta.add(delta)
 		m.move(moved)
+		m.worst = max(m.worst, worst)
 		return
 	}
-	m.worst = 0
 	for i := range n {
 		m.element(b.base[i], b.delta[i], b.exact[i], b.written[i])
 	}
