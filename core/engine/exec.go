@@ -253,7 +253,7 @@ func (r *groupRun) fill(i int, s *slab) error {
 	if ctxErr := r.e.err(); ctxErr != nil {
 		return ctxErr
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if err == io.EOF || err == io.ErrUnexpectedEOF { // the end itself, and no fault that wraps one
 		err = fmt.Errorf("%w: its stream ends before the last element", store.ErrCorrupt)
 	}
 	return sourceFault(s.base.from, s.base.name, err)
@@ -268,7 +268,7 @@ func (r *groupRun) end(i int) error {
 	_, err := io.ReadFull(r.streams[i], one[:])
 	m := r.g.members[i]
 	r.close(i)
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF { // a fault of the stream's end may wrap one
 		return nil
 	}
 	if ctxErr := r.e.err(); ctxErr != nil {

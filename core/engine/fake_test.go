@@ -27,6 +27,7 @@ type fakeReader struct {
 	delay   func()
 	corrupt string // streams of this parameter end early
 	long    string // streams of this parameter have a byte too many
+	broken  string // streams of this parameter end in a fault, after all elements
 }
 
 // array is a tensor in memory, C order, little-endian.
@@ -109,13 +110,14 @@ func (r *fakeReader) Open(ctx context.Context, name string, c store.Chunk) (io.R
 	}
 	r.open.Add(1)
 	r.opened.Add(1)
-	return &fakeStream{&buf, r, ctx}, nil
+	return &fakeStream{&buf, r, ctx, r.broken == name}, nil
 }
 
 type fakeStream struct {
 	*bytes.Buffer
-	r   *fakeReader
-	ctx context.Context
+	r      *fakeReader
+	ctx    context.Context
+	broken bool
 }
 
 func (s *fakeStream) Read(p []byte) (int, error) {
@@ -125,7 +127,11 @@ func (s *fakeStream) Read(p []byte) (int, error) {
 	if s.r.delay != nil {
 		s.r.delay()
 	}
-	return s.Buffer.Read(p)
+	n, err := s.Buffer.Read(p)
+	if s.broken && err == io.EOF {
+		err = fmt.Errorf("no checksum: %w: %w", io.EOF, store.ErrCorrupt)
+	}
+	return n, err
 }
 
 func (s *fakeStream) Close() error { s.r.open.Add(-1); return nil }

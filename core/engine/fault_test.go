@@ -96,6 +96,8 @@ func TestFaults(t *testing.T) {
 			want: []string{"4 source-corrupt w: w in source \"s\"|ends before the last element"}},
 		{name: "stream goes on", spoil: func(l *lineup, _ *Job, _ *memorySink) { l.source.long = "a" },
 			want: []string{"4 source-corrupt a: a in source \"s\"|goes on"}},
+		{name: "stream's end is broken", spoil: func(l *lineup, _ *Job, _ *memorySink) { l.source.broken = "n" },
+			want: []string{"4 source-corrupt n: n in source \"s\"|no checksum"}},
 		{name: "disk full", spoil: func(_ *lineup, _ *Job, s *memorySink) { s.fail = syscall.ENOSPC },
 			want: []string{"7 write-failed t0"}},
 		{name: "source changed", spoil: func(l *lineup, _ *Job, _ *memorySink) { l.source.recheck = store.ErrChanged },
