@@ -17,7 +17,7 @@ type arena struct {
 
 // get returns n bytes of any content, aligned to a page.
 func (a *arena) get(n int) ([]byte, error) {
-	size := max(1, (n+1<<12-1)>>12) << 12
+	size := int(pages(int64(n)))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	best := -1
@@ -70,3 +70,6 @@ func (a *arena) close() {
 		a.release(len(a.free) - 1)
 	}
 }
+
+// pages is n bytes in whole pages, one at least.
+func pages(n int64) int64 { return max(1, (n+1<<12-1)>>12) << 12 }

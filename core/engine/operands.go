@@ -13,7 +13,7 @@ import (
 // operand is one side of a term, laid out for the kernel.
 type operand struct {
 	source *plan.Source
-	shape  tensor.Shape // as stored, after indexing
+	shape  tensor.Shape // as stored, after indexing, before sums
 	layout operandLayout
 	users  map[int]bool // targets
 	off    int64        // bytes, in memory or in the scratch file
@@ -62,7 +62,7 @@ func (o *operands) contract(t *plan.Term, leaf tensor.Shape, m plan.Manifests) (
 }
 
 func (o *operands) intern(s *plan.Source, shape tensor.Shape, l operandLayout) int {
-	key := fmt.Sprint(s.From, "\x00", s.Name, "\x00", s.Index, l)
+	key := sourceKey(s) + fmt.Sprint(l)
 	if i, ok := o.byKey[key]; ok {
 		return i
 	}
@@ -78,11 +78,12 @@ func (o *operands) uses(t *term, target int) {
 	o.list[t.cols].users[target] = true
 }
 
-// program makes the operands as stored, in float32, as if they were outputs.
+// program makes the operands, in float32, as if they were outputs: as the
+// kernel reads them, but for the sums of those that have some.
 func (o *operands) program(sources map[string]store.Reader) (*program, error) {
 	c := newCompiler(sources)
 	for _, p := range o.list {
-		pieces, err := plan.Lower(p.source, c.manifests)
+		pieces, err := plan.Lower(p.expr(), c.manifests)
 		if err != nil {
 			return nil, invalid(p.source.Name, err)
 		}
@@ -92,6 +93,15 @@ func (o *operands) program(sources map[string]store.Reader) (*program, error) {
 		}
 	}
 	return c.finish(), nil
+}
+
+// expr is the operand in its layout, before sums.
+func (p *operand) expr() plan.Expr {
+	if p.shape.Elements() == 0 {
+		return p.source
+	}
+	pattern, sizes := p.layout.pattern()
+	return &plan.Rearrange{X: p.source, Pattern: pattern.String(), Sizes: sizes}
 }
 
 // write is the sink of that program.
@@ -105,49 +115,6 @@ func (o *operands) write(i int, off int64, p []byte) error {
 	}
 	_, err := o.scratch.WriteAt(p, o.list[i].off+off)
 	return err
-}
-
-// largest is the most elements of one operand.
-func (o *operands) largest() int {
-	n := 0
-	for _, p := range o.list {
-		n = max(n, p.shape.Elements())
-	}
-	return n
-}
-
-// arrange brings all operands from their stored layout into the kernel's.
-func (o *operands) arrange() error {
-	n := o.largest()
-	if n == 0 {
-		return nil
-	}
-	var dst, work, raw []float32
-	for i, p := range o.list {
-		if p.layout.identity() {
-			continue
-		}
-		if dst == nil {
-			dst, work = make([]float32, n), make([]float32, n)
-		}
-		src, kept := raw, p.layout.elements()
-		if o.scratch == nil {
-			src = o.inMemory(i, p.shape.Elements())
-		} else {
-			if raw == nil {
-				raw = make([]float32, n)
-			}
-			src = raw[:p.shape.Elements()]
-			if _, err := o.scratch.ReadAt(bytesOf(src), p.off); err != nil {
-				return scratchFault(err)
-			}
-		}
-		p.layout.arrange(dst[:kept], work, src)
-		if err := o.write(i, 0, bytesOf(dst[:kept])); err != nil {
-			return scratchFault(err)
-		}
-	}
-	return nil
 }
 
 func (o *operands) inMemory(i, elements int) []float32 {
@@ -277,14 +244,14 @@ func (c *cache) get(i span, fill func(span, []float32) error) ([]float32, error)
 		return floatsOf(e.buf), nil
 	}
 	need := 4 * int64(i.rows) * int64(i.cols)
-	c.evict(need)
+	c.evict(pages(need))
 	e := &entry{ready: make(chan struct{}), refs: 1, used: c.clock}
 	if c.entries == nil {
 		c.entries = map[span]*entry{}
 	}
 	c.entries[i] = e
-	c.size += need
 	e.buf, e.err = c.arena.get(int(need))
+	c.size += int64(cap(e.buf)) // whole pages: a span of a few columns is short
 	c.mu.Unlock()
 	if e.err == nil {
 		e.err = fill(i, floatsOf(e.buf))
@@ -316,7 +283,7 @@ func (c *cache) evict(need int64) {
 
 func (c *cache) drop(i span) {
 	e := c.entries[i]
-	c.size -= int64(len(e.buf))
+	c.size -= int64(cap(e.buf))
 	c.arena.put(e.buf)
 	delete(c.entries, i)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -112,6 +113,42 @@ func TestCacheKeepsWhatIsInUse(t *testing.T) {
 	if _, err := c.get(whole(9), func(span, []float32) error { return broken }); err != broken {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestCacheCountsPages: what is short takes a whole page.
+func TestCacheCountsPages(t *testing.T) {
+	a := &arena{limit: 1 << 20}
+	c := &cache{arena: a, limit: 64 << 10}
+	for i := range 100 {
+		s := span{operand: i, rows: 1, cols: 1}
+		if _, err := c.get(s, func(span, []float32) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		c.put(s)
+	}
+	kept := 0
+	for _, e := range c.entries {
+		kept += cap(e.buf)
+	}
+	if int64(kept) > c.limit || int64(kept) != c.size {
+		t.Errorf("%d bytes are kept and %d counted, the limit is %d", kept, c.size, c.limit)
+	}
+}
+
+// TestNamesAreKeptApart: names of parameters that read like the end of one
+// operand and the beginning of the next.
+func TestNamesAreKeptApart(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	names := []string{"x", "y []} {s z", "x []} {s y", "z"}
+	arrays := map[string]*array{"w": randomArray(rng, tensor.Float32, tensor.Shape{3, 3}, nil)}
+	for _, n := range names {
+		arrays[n] = randomArray(rng, tensor.Float32, tensor.Shape{3, 3}, nil)
+	}
+	l := newLineup(arrays)
+	for i := range 2 {
+		l.add(t, tensor.Float32, &plan.Merge{Base: src("w"), Terms: []plan.Term{{A: src(names[2*i]), B: src(names[2*i+1]), Einsum: "i r, r o -> i o", Scale: 1}}})
+	}
+	l.check(t)
 }
 
 func TestArenaReuses(t *testing.T) {

@@ -223,10 +223,10 @@ func (c *compiler) base(s *plan.Source) (*base, error) {
 }
 
 func (c *compiler) unit(b *base, l *plan.Leaf) (*unit, error) {
-	key := fmt.Sprint(l.Source.From, "\x00", l.Source.Name, "\x00", l.Source.Index)
+	key := sourceKey(l.Source)
 	for i := range l.Terms {
 		t := &l.Terms[i]
-		key += fmt.Sprintf("\x00%v %v %s %x", *t.A, *t.B, t.Einsum, t.Scale)
+		key += fmt.Sprintf(" %s %s %q %x", sourceKey(t.A), sourceKey(t.B), t.Einsum, t.Scale)
 	}
 	if u := c.units[key]; u != nil {
 		return u, nil
@@ -255,6 +255,10 @@ func (c *compiler) unit(b *base, l *plan.Leaf) (*unit, error) {
 	b.units = append(b.units, u)
 	return u, nil
 }
+
+// sourceKey names what s reads, and nothing else: names of parameters are
+// another's choice, so they are quoted.
+func sourceKey(s *plan.Source) string { return fmt.Sprintf("%q %q %v", s.From, s.Name, s.Index) }
 
 func indexes(s *plan.Source, axis int) bool {
 	return slices.ContainsFunc(s.Index, func(at plan.At) bool { return at.Axis == axis })

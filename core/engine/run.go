@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/loraconv/loraconv/core/diag"
+	"github.com/loraconv/loraconv/core/kernel"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/store"
 	"github.com/loraconv/loraconv/core/tensor"
@@ -17,7 +18,8 @@ const (
 	// reserve is what the process has resident beside the buffers that are
 	// counted: the executable, the Go runtime, manifests, the plan, garbage.
 	reserve = 40 << 20
-	// perWorker is the room of one worker: four tiles and the kernel's scratch.
+	// perWorker is the room of one worker: four tiles, and the kernel's scratch
+	// for ranks up to some thousands; see longScratch for others.
 	perWorker = 2 << 20
 	// perMeasure is what a worker needs beside that to measure: two tiles in
 	// float64.
@@ -126,7 +128,7 @@ func prepare(job *Job) (*work, error) {
 
 // schedule divides the memory and chooses the groups' schedules.
 func (w *work) schedule(memory int64, job *Job) error {
-	all := memory - reserve - int64(w.workers)*perWorker
+	all := memory - reserve - int64(w.workers)*(perWorker+w.main.longScratch())
 	if job.Measure {
 		all -= int64(w.workers) * perMeasure
 	}
@@ -189,6 +191,21 @@ func (p *program) largestUnit(o *operands) int64 {
 		}
 	}
 	return most
+}
+
+// longScratch is what the kernel's scratch for the longest contraction takes
+// beyond what perWorker has for it, in bytes.
+func (p *program) longScratch() int64 {
+	const counted = 512 << 10
+	longest := 0
+	for _, b := range p.bases {
+		for _, u := range b.units {
+			for _, t := range u.terms {
+				longest = max(longest, t.k)
+			}
+		}
+	}
+	return max(0, 4*int64(kernel.MergeScratch(longest))-counted)
 }
 
 func (w *work) missing(allowed bool) (int, error) {
@@ -259,7 +276,7 @@ func (w *work) adapters(ctx context.Context, job *Job, stats *Stats) (diag.List,
 		sort.Strings(names)
 		return names
 	})
-	return faults, w.ops.arrange()
+	return faults, w.ops.sums(sumRoom)
 }
 
 // stream is the second phase: the bases.

@@ -1,9 +1,9 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
-	"github.com/loraconv/loraconv/core/kernel"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/tensor"
 )
@@ -54,7 +54,7 @@ func (t *term) need(region box, leaf []int) (rows, cols span) {
 	if colEnd >= t.c || rowEnd >= t.r { // an axis that runs over the border of a row
 		row, rowEnd, col, colEnd = 0, t.r-1, 0, t.c-1
 	}
-	block := max(1, spanBytes/(4*t.k))
+	block := max(1, spanBytes/(4*max(1, t.k)))
 	row, rowEnd = row/block*block, min((rowEnd/block+1)*block, t.r)
 	rows = span{width: t.k, row: row, rows: rowEnd - row, cols: t.k}
 	cols = span{width: t.c, rows: t.k, col: col, cols: colEnd + 1 - col}
@@ -69,9 +69,11 @@ type contraction struct {
 }
 
 // operandLayout says how an operand is to lie: the sizes of its labels as
-// stored, which of them are summed first, and the order of those that stay.
+// stored, how many of them each stored axis is made of, which of them are
+// summed first, and the order of those that stay.
 type operandLayout struct {
 	sizes  []int
+	axes   []int
 	summed []bool
 	order  []int // positions in sizes
 }
@@ -152,6 +154,9 @@ func lastClass(e *plan.Einsum, labels []string, sizes map[string]int) plan.Class
 // stand in order, and returns by how much each of them advances.
 func layoutOperand(e *plan.Einsum, axes plan.Axes, order []string, sizes map[string]int) (operandLayout, map[string]int) {
 	var l operandLayout
+	for _, ax := range axes {
+		l.axes = append(l.axes, len(ax))
+	}
 	at := map[string]int{}
 	for i, x := range axes.Labels() {
 		at[x] = i
@@ -174,44 +179,33 @@ func layoutOperand(e *plan.Einsum, axes plan.Axes, order []string, sizes map[str
 	return l, stride
 }
 
-// arrange brings src, which lies as stored, into the layout, in dst, which has
-// room for what stays. It uses work, at least as long as dst.
-func (l *operandLayout) arrange(dst, work, src []float32) {
-	var shape []int
+// pattern moves a stored operand into the layout, with the summed labels last,
+// in their stored order: then each sum runs through neighbours, and adds up in
+// the order that it has in the stored array.
+func (l *operandLayout) pattern() (p plan.Pattern, sizes map[string]int) {
+	names := make([]string, len(l.sizes))
+	sizes = map[string]int{}
 	for i, n := range l.sizes {
-		if !l.summed[i] {
-			shape = append(shape, n)
+		names[i] = fmt.Sprint("x", i)
+		sizes[names[i]] = n
+	}
+	rest := names
+	for _, n := range l.axes {
+		p.In, rest = append(p.In, rest[:n]), rest[n:]
+	}
+	var to []string
+	for _, i := range l.order {
+		to = append(to, names[i])
+	}
+	for i := range l.sizes {
+		if !slices.Contains(l.order, i) { // summed, or of size 1 and counted with the other operand
+			to = append(to, names[i])
 		}
 	}
-	if slices.Contains(l.summed, true) {
-		kernel.Sum(work[:len(dst)], src, l.sizes, l.summed)
-		src = work[:len(dst)]
+	for part := range slices.Chunk(to, maxRank) { // more do not fit into one axis of a pattern
+		p.Out = append(p.Out, part)
 	}
-	from := tensor.Shape(shape).Strides()
-	to := make([]int, len(shape))
-	n := 1
-	for i := len(l.order) - 1; i >= 0; i-- {
-		k := l.kept(l.order[i])
-		to[k] = n
-		n *= shape[k]
-	}
-	kernel.Move(bytesOf(dst), bytesOf(src), 4, shape, to, from)
-}
-
-// kept returns the position of label i among those that stay.
-func (l *operandLayout) kept(i int) int {
-	k := 0
-	for _, s := range l.summed[:i] {
-		if !s {
-			k++
-		}
-	}
-	return k
-}
-
-// identity reports whether the layout is the stored one.
-func (l *operandLayout) identity() bool {
-	return !slices.Contains(l.summed, true) && slices.IsSorted(l.order)
+	return p, sizes
 }
 
 // elements returns how many elements stay.
