@@ -56,3 +56,56 @@ func TestPlanFileOfAnotherSource(t *testing.T) {
 		t.Error("an output was written")
 	}
 }
+
+// Of a plan file, -only and -except choose as they do of a spec; values of
+// variables stand in it already.
+func TestPlanFilePicks(t *testing.T) {
+	examples := absolute(t, "../../examples/openpi-pi05-lora")
+	t.Chdir(t.TempDir())
+	spec := `source "openpi" "ft" {
+  path = "` + filepath.Join(examples, "checkpoint") + `"
+  lora { alpha = 4 }
+}
+`
+	for _, name := range []string{"one", "two"} {
+		spec += `conversion "` + name + `" {
+  source = source.openpi.ft
+  output "pytorch" { path = "` + name + `" }
+}
+`
+	}
+	if err := os.WriteFile("s.hcl", []byte(spec), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := loraconv(t, "plan", "s.hcl", "-out", "s.plan"); code != 0 {
+		t.Fatalf("exit %d, %s", code, stderr)
+	}
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"-var", "a=b"}, 64, "the values stand in a plan file already"},
+		{[]string{"-var-file", "x.hcl"}, 64, "the values stand in a plan file already"},
+		{[]string{"-only", "three"}, 64, `-only "three"; the conversions are "one", "two"`},
+		{[]string{"-only", "o*", "-except", "one"}, 64, "that -only o* and -except one would leave"},
+		{[]string{"-except", "one"}, 0, "two: publish"},
+	} {
+		code, _, stderr := loraconv(t, append([]string{"run", "s.plan"}, tt.args...)...)
+		if code != tt.code || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%v: exit %d, wanted %d and %q\n%s", tt.args, code, tt.code, tt.want, stderr)
+		}
+	}
+	if _, err := os.Stat("one"); err == nil {
+		t.Error("a conversion ran that was left out")
+	}
+	if _, err := os.Stat("two"); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile("none.plan", []byte(`{"loraconv_plan_file":1,"conversions":[]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := loraconv(t, "run", "none.plan"); code != 64 || !strings.Contains(stderr, "none.plan holds no conversion") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+}

@@ -119,6 +119,9 @@ func (a *app) run(ctx context.Context, o session.Options, path string, asJSON bo
 	s := session.New(o)
 	defer s.Close()
 	if o.Text == nil && session.IsPlanFile(path) {
+		if len(o.Vars)+len(o.VarFiles) > 0 {
+			return usageError{fmt.Errorf("-var and -var-file: the values stand in a plan file already; plan again to change them")}
+		}
 		ps, ds := s.LoadPlanFile(ctx, path)
 		if err := out.diagnose(s.File, ds); err != nil {
 			return err

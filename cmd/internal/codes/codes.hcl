@@ -502,6 +502,18 @@ group "Outputs" {
     why   = "loraconv never overwrites what it did not make for this very plan."
     next  = "Name another path, remove it, or replace it with -force."
   }
+  code "output-foreign" {
+    exit  = [9]
+    means = "Something is at the output path that is no output of loraconv."
+    why   = "-force replaces a whole directory, and what lay in it is gone: only what loraconv made, or an empty directory, is replaced."
+    next  = "Name another path, or look at what is there and move it away yourself."
+  }
+  code "output-overlaps" {
+    exit  = [64]
+    means = "The output's path is that of a source, a template, a reference or the spec, or one lies inside the other."
+    why   = "Publishing the output would change what was read, and -force would remove it."
+    next  = "Give the output a directory of its own."
+  }
   code "output-locked" {
     exit  = [9]
     means = "Another run holds the lock of this output."

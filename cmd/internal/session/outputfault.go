@@ -14,6 +14,8 @@ func outputFault(err error, name string) error {
 		return err
 	}
 	switch {
+	case errors.Is(err, store.ErrExists) && foreign(name):
+		return foreignFault(name)
 	case errors.Is(err, store.ErrExists):
 		return diag.New(diag.Exists, "output-exists", "The output exists", "%q is there and is not what this conversion would write; remove it, or replace it with -force", name)
 	case errors.Is(err, store.ErrLocked):

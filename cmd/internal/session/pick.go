@@ -2,17 +2,17 @@ package session
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/glob"
 	"github.com/loraconv/loraconv/core/manifest"
-	"github.com/loraconv/loraconv/core/spec"
 )
 
-// pick keeps the conversions that only and except choose, in the spec's order.
-// A pattern that chooses none is an error.
-func pick(all []*spec.Conversion, only, except []string) ([]*spec.Conversion, *diag.Diagnostic) {
+// pick keeps the conversions that only and except choose, in their order. A
+// pattern that chooses none is an error.
+func pick[C any](all []C, name func(C) string, only, except []string) ([]C, *diag.Diagnostic) {
 	keep := all
 	for _, step := range []struct {
 		flag     string
@@ -22,7 +22,7 @@ func pick(all []*spec.Conversion, only, except []string) ([]*spec.Conversion, *d
 		if len(step.patterns) == 0 {
 			continue
 		}
-		var next []*spec.Conversion
+		var next []C
 		hit := map[string]bool{}
 		for _, c := range keep {
 			chosen := false
@@ -31,7 +31,7 @@ func pick(all []*spec.Conversion, only, except []string) ([]*spec.Conversion, *d
 				if err != nil {
 					return nil, diag.New(diag.Usage, "bad-glob", "A pattern cannot be read", "%s %q: %v", step.flag, text, err)
 				}
-				if g.Match(c.Name) {
+				if g.Match(name(c)) {
 					chosen, hit[text] = true, true
 				}
 			}
@@ -41,7 +41,7 @@ func pick(all []*spec.Conversion, only, except []string) ([]*spec.Conversion, *d
 		}
 		for _, text := range step.patterns {
 			if !hit[text] {
-				return nil, diag.New(diag.Usage, "glob-hits-nothing", "A pattern chooses no conversion", "%s %q%s", step.flag, text, didYouMean(text, names(all)))
+				return nil, diag.New(diag.Usage, "glob-hits-nothing", "A pattern chooses no conversion", "%s %q%s; the conversions are %s", step.flag, text, didYouMean(text, names(all, name)), someOf(names(all, name)))
 			}
 		}
 		keep = next
@@ -49,12 +49,33 @@ func pick(all []*spec.Conversion, only, except []string) ([]*spec.Conversion, *d
 	return keep, nil
 }
 
-func names(cs []*spec.Conversion) []string {
+func names[C any](cs []C, name func(C) string) []string {
 	out := make([]string, len(cs))
 	for i, c := range cs {
-		out[i] = c.Name
+		out[i] = name(c)
 	}
 	return out
+}
+
+// someOf quotes the first few of many names.
+func someOf(names []string) string {
+	const most = 8
+	if len(names) == 0 {
+		return "none"
+	}
+	q := make([]string, min(most, len(names)))
+	for i := range q {
+		q[i] = strconv.Quote(names[i])
+	}
+	if n := len(names) - len(q); n > 0 {
+		q = append(q, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(q, ", ")
+}
+
+// nothing is what a spec or a plan file without a conversion is told.
+func nothing(path string, only, except []string) *diag.Diagnostic {
+	return diag.New(diag.Usage, "no-conversion", "There is nothing to convert", "%s holds no conversion%s", path, picking(only, except))
 }
 
 func didYouMean(name string, candidates []string) string {

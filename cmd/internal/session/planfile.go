@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/plan"
@@ -89,17 +92,44 @@ func ParsePlanFile(b []byte) (*PlanFile, error) {
 	if err := d.Decode(f); err != nil {
 		return nil, fmt.Errorf("plan file: %w", err)
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("plan file: bytes follow its end")
 	}
 	if f.Version != PlanFileVersion {
 		return nil, fmt.Errorf("plan file of version %d, this loraconv reads %d", f.Version, PlanFileVersion)
 	}
+	for i := range f.Conversions {
+		if err := f.Conversions[i].valid(); err != nil {
+			return nil, fmt.Errorf("plan file: conversion %q: %w", f.Conversions[i].Name, err)
+		}
+	}
 	return f, nil
 }
 
-// LoadPlanFile opens the sources that a plan file names, checks that they are
-// the ones that were planned, and checks the plans again.
+// valid reports what no plan file says that loraconv wrote.
+func (r *PlannedRun) valid() error {
+	switch {
+	case !filepath.IsAbs(r.Output):
+		return fmt.Errorf("output %q is no absolute path", r.Output)
+	case r.Memory != 0 && r.Memory < spec.MinMemory:
+		return fmt.Errorf("memory %d, wanted at least %d", r.Memory, int64(spec.MinMemory))
+	case r.Workers < 0:
+		return fmt.Errorf("workers %d", r.Workers)
+	}
+	for _, c := range r.Checks {
+		if err := c.Valid(); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(r.Expects, nil) {
+		return fmt.Errorf("an expectation is null")
+	}
+	return nil
+}
+
+// LoadPlanFile picks conversions of a plan file, opens the sources that they
+// name, checks that those are the ones that were planned, and checks the plans
+// again.
 func (s *Session) LoadPlanFile(ctx context.Context, path string) ([]*Prepared, diag.List) {
 	var ds diag.List
 	b, err := os.ReadFile(path)
@@ -112,9 +142,20 @@ func (s *Session) LoadPlanFile(ctx context.Context, path string) ([]*Prepared, d
 		ds.Errorf(diag.Usage, "plan-file", "A plan file cannot be read", "%s: %v", path, err)
 		return nil, ds
 	}
-	var out []*Prepared
+	all := make([]*PlannedRun, len(f.Conversions))
 	for i := range f.Conversions {
-		p, d := s.reopen(ctx, &f.Conversions[i])
+		all[i] = &f.Conversions[i]
+	}
+	picked, d := pick(all, func(r *PlannedRun) string { return r.Name }, s.Only, s.Except)
+	if d == nil && len(picked) == 0 {
+		d = nothing(path, s.Only, s.Except)
+	}
+	if d != nil {
+		return nil, diag.List{d}
+	}
+	var out []*Prepared
+	for _, r := range picked {
+		p, d := s.reopen(ctx, r)
 		ds.Append(d)
 		if p != nil {
 			out = append(out, p)
@@ -133,12 +174,6 @@ func (s *Session) reopen(ctx context.Context, r *PlannedRun) (*Prepared, diag.Li
 	if digest, err := plan.Digest(p); err != nil || digest != r.Digest {
 		ds.Errorf(diag.Usage, "plan-file", "A plan file contradicts itself", "conversion %q: the plan's digest is %s, the file says %s", r.Name, digest, r.Digest)
 		return nil, ds
-	}
-	for _, c := range r.Checks {
-		if err := c.Valid(); err != nil {
-			ds.Errorf(diag.Usage, "plan-file", "A plan file holds a check that cannot be read", "conversion %q: %v", r.Name, err)
-			return nil, ds
-		}
 	}
 	if len(r.Sources) != len(p.Sources) {
 		ds.Errorf(diag.Usage, "plan-file", "A plan file contradicts itself", "conversion %q: %d sources in the plan, %d in the file", r.Name, len(p.Sources), len(r.Sources))
@@ -175,8 +210,10 @@ func (s *Session) reopen(ctx context.Context, r *PlannedRun) (*Prepared, diag.Li
 	if ds.HasErrors() {
 		return nil, ds
 	}
-	return &Prepared{
+	out := &Prepared{
 		Name: r.Name, Method: r.Method, DType: r.DType, Checks: r.Checks, Expects: r.Expects, Warnings: r.Warnings, Plugin: r.Plugin, Plan: p, Digest: r.Digest, Manifests: m, Sources: r.Sources, Template: r.Template, Output: r.Output,
 		Compute: spec.Compute{Memory: r.Memory, Workers: r.Workers}, AllowNonFinite: r.AllowNonFinite, FillMissing: r.FillMissing, SpecDigest: r.SpecDigest,
-	}, ds
+	}
+	ds.Add(out.apart(""))
+	return out, ds
 }

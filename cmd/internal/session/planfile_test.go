@@ -14,7 +14,7 @@ func envelope(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := WritePlanFile([]*Prepared{{Name: "robot", Plan: p, Digest: digest, Output: "out"}})
+	b, err := WritePlanFile([]*Prepared{{Name: "robot", Plan: p, Digest: digest, Output: "/out"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +33,13 @@ func TestPlanFile(t *testing.T) {
 		{"bytes behind", good + "{}", "bytes follow its end"},
 		{"unknown field", strings.Replace(good, `"output"`, `"outputs"`, 1), "unknown field"},
 		{"another version", strings.Replace(good, `"loraconv_plan_file": 1`, `"loraconv_plan_file": 2`, 1), "plan file of version 2, this loraconv reads 1"},
+		{"a bracket behind", good + "]", "bytes follow its end"},
+		{"a relative output", strings.Replace(good, `"/out"`, `"out"`, 1), `conversion "robot": output "out" is no absolute path`},
+		{"no output", strings.Replace(good, `"/out"`, `""`, 1), "is no absolute path"},
+		{"too little memory", strings.Replace(good, `"memory": 0`, `"memory": 5`, 1), "memory 5, wanted at least 134217728"},
+		{"negative workers", strings.Replace(good, `"memory": 0`, `"memory": 0, "workers": -1`, 1), "workers -1"},
+		{"a check that is null", strings.Replace(good, `"memory": 0`, `"memory": 0, "checks": [null]`, 1), "a check of an unknown kind"},
+		{"an expectation that is null", strings.Replace(good, `"memory": 0`, `"memory": 0, "expects": [null]`, 1), "an expectation is null"},
 		{"another type", strings.Replace(good, `"name": "robot"`, `"name": 3`, 1), "cannot unmarshal number"},
 	} {
 		_, err := ParsePlanFile([]byte(c.text))

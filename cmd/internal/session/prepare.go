@@ -166,12 +166,21 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 		b.ds.Add(diag.New(diag.Other, "failed", "The working directory cannot be found", "%v", err))
 		return nil
 	}
-	return &Prepared{
+	out := &Prepared{
 		Name: b.c.Name, Plugin: b.plugin.id, Method: method, DType: dtype, Plan: p, Digest: digest, Manifests: m,
 		Sources: b.opened, Template: b.template, Output: output, Compute: b.c.Compute,
 		AllowNonFinite: b.c.AllowNonFinite, FillMissing: b.c.FillMissing,
 		SpecDigest: b.s.File.Digest(), Checks: checks, Expects: expects,
 	}
+	specDir := b.s.File.Dir
+	if b.s.Text != nil {
+		specDir = "" // the spec is in no file
+	}
+	if d := out.apart(specDir); d != nil {
+		d.Path = []string{"conversion", b.c.Name, "output", "path"}
+		b.ds.Add(d)
+	}
+	return out
 }
 
 // absolute makes paths independent of the working directory, so that a plan

@@ -108,6 +108,9 @@ func (r *run) refuse() error {
 		return outputFault(err, r.p.Output)
 	}
 	r.output = abs
+	if r.s.Force && foreign(r.output) {
+		return foreignFault(r.output)
+	}
 	if err := r.p.references(); err != nil {
 		return err
 	}

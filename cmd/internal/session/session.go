@@ -76,11 +76,11 @@ func (s *Session) Load(path string, allowUnset bool) ([]*spec.Conversion, diag.L
 	if ds.HasErrors() {
 		return nil, ds
 	}
-	picked, err := pick(f.Conversions, s.Only, s.Except)
+	picked, err := pick(f.Conversions, func(c *spec.Conversion) string { return c.Name }, s.Only, s.Except)
 	if err != nil {
 		ds.Add(err)
 	} else if len(picked) == 0 {
-		ds.Errorf(diag.Usage, "no-conversion", "There is nothing to convert", "%s holds no conversion%s", path, picking(s.Only, s.Except))
+		ds.Add(nothing(path, s.Only, s.Except))
 	}
 	return picked, ds
 }
