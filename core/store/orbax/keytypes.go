@@ -44,7 +44,7 @@ func (l *loader) loadKeyTypes(sum hash.Hash) error {
 		}
 	}
 	for _, name := range sortedKeys(keys) {
-		if l.arrays[name] != nil {
+		if l.arrays[l.arrayName(name)] != nil {
 			t.man.Layout = append(t.man.Layout, fmt.Sprintf("%q is a PRNG key (%s)", name, keys[name]))
 		}
 	}

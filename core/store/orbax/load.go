@@ -41,7 +41,7 @@ func (l *loader) run(ctx context.Context, sum hash.Hash) error {
 	}
 	for i := range l.meta.leaves {
 		leaf := &l.meta.leaves[i]
-		if a := l.arrays[leaf.storageName()]; a != nil {
+		if a := l.arrays[l.arrayName(leaf.storageName())]; a != nil {
 			if err := l.finish(leaf, a); err != nil {
 				return fmt.Errorf("parameter %q: %w", manifest.ParamName(leaf.path), err)
 			}
@@ -49,6 +49,17 @@ func (l *loader) run(ctx context.Context, sum hash.Hash) error {
 	}
 	l.describe()
 	return l.loadKeyTypes(sum)
+}
+
+// arrayName returns the name of the array that is stored as name. In folders
+// that is a path, and TensorStore's file driver takes a backslash in it for a
+// slash, on every system.
+func (l *loader) arrayName(name string) string {
+	db := l.tree.db
+	if db.ocdbt || !strings.Contains(name, `\`) || db.find(name+"/.zarray") != nil || db.find(name+"/zarr.json") != nil {
+		return name
+	}
+	return strings.ReplaceAll(name, `\`, "/")
 }
 
 func (l *loader) loadStrings(sum hash.Hash) error {
@@ -81,6 +92,7 @@ func (l *loader) resolve(leaf *leaf) error {
 		l.addString(leaf, text)
 		return nil
 	}
+	name = l.arrayName(name)
 	if _, ok := l.arrays[name]; ok {
 		return fmt.Errorf("two leaves of %s share the array %q: %w", treeFile, name, store.ErrCorrupt)
 	}
@@ -182,6 +194,9 @@ func (l *loader) finish(leaf *leaf, a *array) error {
 	missing := a.missing()
 	if missing > 0 && l.meta.strict {
 		return fmt.Errorf("%d of %d chunks are missing, and %s says that all were stored: %w", missing, a.total(), treeFile, a.firstMissing())
+	}
+	if err := a.FillFault(); missing > 0 && err != nil {
+		return fmt.Errorf("%d of %d chunks are missing and stand for the fill value: %w", missing, a.total(), err)
 	}
 	if err := checkWriteShape(leaf, a.Array); err != nil {
 		return err

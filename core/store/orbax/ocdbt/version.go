@@ -71,8 +71,10 @@ func readVersionRefs(c *cursor, files []dataFile, arity uint8, height uint8, inM
 	if c.err != nil {
 		return nil
 	}
-	if !inManifest && n < 1 || n > 1<<arity {
-		c.fail("%d version nodes, at most %d are allowed", n, 1<<arity)
+	// A manifest has one node of a height, however few fit a version node:
+	// checkManifestRefs bounds them.
+	if !inManifest && (n < 1 || n > 1<<arity) {
+		c.fail("%d version nodes, 1 to %d are allowed", n, 1<<arity)
 		return nil
 	}
 	generations := c.varints(n)

@@ -36,13 +36,18 @@ type Array struct {
 	Chunk  tensor.Shape // of the grid: what one key holds
 	Leaf   tensor.Shape // what is stored as one piece: the chunk, or the innermost chunk of a shard
 
-	fill   []byte // one element, little-endian
-	big    bool   // stored big-endian
-	order  []int  // axis i of a stored leaf is axis order[i] of the array
-	shards []shard
-	codecs []codec // bytes to bytes, in the order of encoding
-	keys   keyEncoding
+	fill      []byte // one element, little-endian
+	fillFault error  // why fill is not the fill value
+	big       bool   // stored big-endian
+	order     []int  // axis i of a stored leaf is axis order[i] of the array
+	shards    []shard
+	codecs    []codec // bytes to bytes, in the order of encoding
+	keys      keyEncoding
 }
+
+// FillFault reports why the fill value is not known, so that missing chunks
+// cannot be read.
+func (a *Array) FillFault() error { return a.fillFault }
 
 // check reports why the array cannot be read, once all fields are set.
 func (a *Array) check() error {

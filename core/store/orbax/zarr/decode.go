@@ -50,7 +50,12 @@ func (a *Array) Need(b Blob, maxWindow int64) (int64, error) {
 		if i == 0 {
 			size = a.leafBytes()
 		}
-		n, err := a.codecs[i].need(head, b.Size(), direct, size, maxWindow)
+		if !direct {
+			if head, err = a.headBelow(i, b, maxWindow); err != nil {
+				return 0, err
+			}
+		}
+		n, err := a.codecs[i].need(head, direct, size, maxWindow)
 		if err != nil {
 			return 0, err
 		}
@@ -60,34 +65,52 @@ func (a *Array) Need(b Blob, maxWindow int64) (int64, error) {
 	return need, nil
 }
 
+// headBelow returns the first bytes of what codec i reads, which those behind
+// it in the chain have to be undone for.
+func (a *Array) headBelow(i int, b Blob, maxWindow int64) ([]byte, error) {
+	s := &stack{Reader: io.NewSectionReader(b, 0, b.Size()), stored: b.Size()}
+	defer func() { _ = s.Close() }()
+	for k := len(a.codecs) - 1; k > i; k-- {
+		if err := s.push(a.codecs[k], -1, maxWindow); err != nil {
+			return nil, asCorrupt(err)
+		}
+	}
+	head := make([]byte, headSize)
+	n, err := io.ReadFull(s, head)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return head[:n], asCorrupt(err)
+}
+
 func readHead(b Blob) ([]byte, error) {
-	head := make([]byte, min(b.Size(), max(zstd.HeaderMaxSize, blosc.HeaderSize)))
+	head := make([]byte, min(b.Size(), headSize))
 	return head, readAt(b, head, 0)
 }
 
-func (c codec) need(head []byte, stored int64, direct bool, size, maxWindow int64) (int64, error) {
+// headSize is enough for the header of any codec.
+const headSize = max(zstd.HeaderMaxSize, blosc.HeaderSize)
+
+// need returns what the codec holds, as the head of what it reads says; direct
+// if the length of that is known. size is what it decodes to, or -1.
+func (c codec) need(head []byte, direct bool, size, maxWindow int64) (int64, error) {
 	switch c {
 	case codecZstd:
-		if !direct {
-			return zstdOverhead + maxWindow, nil
-		}
 		h, err := readZstdHeader(head, size, maxWindow)
 		if err != nil {
 			return 0, err
 		}
 		return zstdOverhead + int64(zframe.Window(h)), nil
 	case codecBlosc:
-		if !direct {
-			return 2*MaxDecoded + smallBuffer, nil
-		}
-		h, err := blosc.ParseHeader(head)
+		h, err := readBloscHeader(head, size)
 		if err != nil {
-			return 0, asCorrupt(err)
+			return 0, err
 		}
-		if h.Memory() > MaxDecoded {
-			return 0, unsupported("blosc chunk in blocks of %d bytes, which need %d bytes, at most %d are supported", h.BlockSize, h.Memory(), MaxDecoded)
+		stored := int64(h.Stored)
+		if !direct {
+			stored *= 3 // it grows while it is read
 		}
-		return h.Memory() + min(stored, MaxDecoded), nil
+		return h.Memory() + stored, nil
 	case codecBzip2:
 		return bzip2Memory, nil
 	case codecCRC32C:
@@ -100,34 +123,14 @@ func (c codec) need(head []byte, stored int64, direct bool, size, maxWindow int6
 // decode undoes the codecs of a leaf. The stream is what the leaf was before
 // the first of them; it may be longer or shorter than it should be.
 func (a *Array) decode(b Blob, maxWindow int64) (io.ReadCloser, error) {
-	s := &stack{}
-	if n := len(a.codecs); n > 0 && a.codecs[n-1] == codecBlosc {
-		return a.decodeBlosc(b, maxWindow)
-	}
+	s := &stack{stored: b.Size()}
 	s.Reader = bufio.NewReaderSize(io.NewSectionReader(b, 0, b.Size()), int(min(readBlock, max(b.Size(), 64))))
-	return s, s.pushAll(a, len(a.codecs), maxWindow)
+	return s, s.pushAll(a, maxWindow)
 }
 
-// decodeBlosc is decode where blosc came last.
-func (a *Array) decodeBlosc(b Blob, maxWindow int64) (io.ReadCloser, error) {
-	if b.Size() > MaxDecoded {
-		return nil, unsupported("blosc chunk of %d stored bytes, at most %d are supported", b.Size(), MaxDecoded)
-	}
-	data := make([]byte, b.Size())
-	if err := readAt(b, data, 0); err != nil {
-		return nil, err
-	}
-	r, err := newBlosc(data)
-	if err != nil {
-		return nil, err
-	}
-	s := &stack{Reader: r}
-	return s, s.pushAll(a, len(a.codecs)-1, maxWindow)
-}
-
-// pushAll undoes the first n codecs of the array, the last of them first.
-func (s *stack) pushAll(a *Array, n int, maxWindow int64) error {
-	for i := n - 1; i >= 0; i-- {
+// pushAll undoes the codecs of the array, the last of them first.
+func (s *stack) pushAll(a *Array, maxWindow int64) error {
+	for i := len(a.codecs) - 1; i >= 0; i-- {
 		size := int64(-1)
 		if i == 0 {
 			size = a.leafBytes()
@@ -143,6 +146,7 @@ func (s *stack) pushAll(a *Array, n int, maxWindow int64) error {
 // stack is a reader on top of others, some of which must be closed.
 type stack struct {
 	io.Reader
+	stored  int64 // bytes that Reader has, or -1 where only reading tells
 	closers []io.Closer
 }
 
@@ -163,6 +167,8 @@ func (s *stack) push(c codec, size, maxWindow int64) error {
 		}
 		src = bufio.NewReaderSize(s.Reader, room)
 	}
+	stored := s.stored
+	s.stored = -1
 	switch c {
 	case codecZstd:
 		r, err := openZstd(src, size, maxWindow)
@@ -187,8 +193,11 @@ func (s *stack) push(c codec, size, maxWindow int64) error {
 		s.Reader = &ending{bzip2.NewReader(src), src}
 	case codecCRC32C:
 		s.Reader = &crcReader{src: src}
+		if stored >= 4 {
+			s.stored = stored - 4
+		}
 	case codecBlosc:
-		r, err := openBlosc(src)
+		r, err := openBlosc(src, stored, size)
 		if err != nil {
 			return err
 		}
@@ -245,26 +254,52 @@ func (c *crcReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readBloscHeader reads the header of a container that must decode to size
+// bytes, or any number if that is -1.
+func readBloscHeader(head []byte, size int64) (*blosc.Header, error) {
+	h, err := blosc.ParseHeader(head)
+	switch {
+	case err != nil:
+		return nil, asCorrupt(err)
+	case h.Memory() > MaxDecoded:
+		return nil, unsupported("blosc chunk in blocks of %d bytes, which need %d bytes, at most %d are supported", h.BlockSize, h.Memory(), MaxDecoded)
+	case h.Stored > MaxDecoded:
+		return nil, unsupported("blosc chunk of %d stored bytes, at most %d are supported", h.Stored, MaxDecoded)
+	case size >= 0 && int64(h.Size) != size:
+		return nil, corrupt("blosc container of %d bytes, the chunk has %d", h.Size, size)
+	}
+	return h, nil
+}
+
 // openBlosc reads the whole of a blosc container: its blocks may stand in any
 // order.
-func openBlosc(src *bufio.Reader) (io.Reader, error) {
-	data, err := io.ReadAll(io.LimitReader(src, MaxDecoded+1))
+func openBlosc(src *bufio.Reader, stored, size int64) (io.Reader, error) {
+	head, err := src.Peek(blosc.HeaderSize)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	h, err := readBloscHeader(head, size)
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > MaxDecoded {
-		return nil, unsupported("blosc chunk of more than %d stored bytes", MaxDecoded)
+	var data []byte
+	if stored == int64(h.Stored) {
+		data = make([]byte, stored)
+		if _, err = io.ReadFull(src, data); err == nil {
+			// A checksum behind the container is judged at its end.
+			if _, err = src.Peek(1); err == io.EOF {
+				err = nil
+			}
+		}
+	} else { // too long, too short, or not known: the reader says so
+		data, err = io.ReadAll(io.LimitReader(src, int64(h.Stored)+1))
 	}
-	return newBlosc(data)
-}
-
-func newBlosc(data []byte) (io.Reader, error) {
+	if err != nil {
+		return nil, err
+	}
 	r, err := blosc.NewReader(data)
 	if err != nil {
 		return nil, asCorrupt(err)
-	}
-	if r.Memory() > MaxDecoded {
-		return nil, unsupported("blosc chunk in blocks of %d bytes", r.BlockSize)
 	}
 	return r, nil
 }

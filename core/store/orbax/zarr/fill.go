@@ -71,6 +71,11 @@ func intFill(j *strictjson.Decoder, d tensor.DType) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if strings.ContainsAny(text, ".eE") { // 0.0 is a whole number, too
+		if f, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(f) < 1<<53 {
+			text = strconv.FormatFloat(f, 'f', -1, 64)
+		}
+	}
 	width := 8 * d.Size()
 	switch d {
 	case tensor.Int2:
@@ -140,6 +145,9 @@ func floatFill(j *strictjson.Decoder, d tensor.DType, format int) ([]byte, error
 func encodeFloat(v float64, d tensor.DType) ([]byte, error) {
 	switch d {
 	case tensor.Float64:
+		if math.IsNaN(v) {
+			return binary.LittleEndian.AppendUint64(nil, 0x7ff8<<48), nil // Go's own has another bit set
+		}
 		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(v)), nil
 	case tensor.Float32:
 		if math.IsNaN(v) {
@@ -151,10 +159,44 @@ func encodeFloat(v float64, d tensor.DType) ([]byte, error) {
 	case tensor.BFloat16:
 		return binary.LittleEndian.AppendUint16(nil, roundFloat(v, 8, 7)), nil
 	}
-	if v == 0 && !math.Signbit(v) && d != tensor.Float8E8M0FNU {
-		return []byte{0}, nil
+	return encodeNarrow(v, d)
+}
+
+// narrowNaN is the NaN that TensorStore converts others to.
+var narrowNaN = map[tensor.DType]byte{
+	tensor.Float8E3M4: 0x78, tensor.Float8E4M3FN: 0x7f, tensor.Float8E4M3FNUZ: 0x80, tensor.Float8E4M3B11FNUZ: 0x80,
+	tensor.Float8E5M2: 0x7e, tensor.Float8E5M2FNUZ: 0x80, tensor.Float8E8M0FNU: 0xff,
+}
+
+// encodeNarrow returns the pattern of a type of one byte that stands for v,
+// which must be one of its values: TensorStore rounds before it writes.
+func encodeNarrow(v float64, d tensor.DType) ([]byte, error) {
+	if bits, ok := narrowNaN[d]; ok && math.IsNaN(v) {
+		return []byte{bits}, nil
 	}
-	return nil, unsupported("fill value %v of type %v (0 and hexadecimal bits are supported)", v, d)
+	if d == tensor.Float8E8M0FNU {
+		// It has no zero: TensorStore writes its least pattern as 0. For other
+		// numbers TensorStore takes patterns that stand for other values (1.0 for
+		// 0x3f, which is 2^-64), so that nobody can say which is meant.
+		if v == 0 {
+			return []byte{0}, nil
+		}
+		return nil, unsupported("fill value %v of type %v (0, NaN and hexadecimal bits are supported)", v, d)
+	}
+	patterns := 1 << 8
+	if d == tensor.Float4E2M1FN {
+		patterns = 1 << 4
+	}
+	for bits := range patterns {
+		var value [1]float32
+		if err := tensor.DecodeFloat32(value[:], []byte{byte(bits)}, d); err != nil {
+			return nil, unsupported("fill value %v of type %v", v, d)
+		}
+		if w := float64(value[0]); w == v && math.Signbit(w) == math.Signbit(v) {
+			return []byte{byte(bits)}, nil
+		}
+	}
+	return nil, unsupported("fill value %v, which is no value of type %v", v, d)
 }
 
 // roundFloat returns the bits of v in a 16 bit format like IEEE 754's with e

@@ -1,8 +1,10 @@
 package zarr
 
 import (
+	"errors"
 	"slices"
 
+	"github.com/loraconv/loraconv/core/store"
 	"github.com/loraconv/loraconv/core/store/orbax/internal/strictjson"
 	"github.com/loraconv/loraconv/core/tensor"
 )
@@ -145,10 +147,15 @@ func (a *Array) readCompressor(j *strictjson.Decoder) error {
 	return nil
 }
 
+// parseFill reads the fill value. One that is not supported only matters where
+// a chunk is missing, so that it is noted for those (see FillFault).
 func (a *Array) parseFill(text []byte) error {
 	err := strictjson.Read(text, strictjson.Limits{}, func(j *strictjson.Decoder) (err error) {
 		a.fill, err = readFill(j, a.DType, a.Format)
 		return err
 	})
+	if errors.Is(err, store.ErrUnsupported) {
+		a.fill, a.fillFault, err = make([]byte, a.DType.Size()), err, nil
+	}
 	return asCorrupt(err)
 }
