@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ func (a *app) explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "explain [SPEC] -tensor NAME | CODE",
 		Short:   "Tell how one output tensor comes to be, or what a diagnostic's code means",
-		Example: "  loraconv explain robot.hcl -tensor paligemma_with_expert.paligemma.lm_head.weight\n  loraconv explain unpaired-lora",
+		Example: "  loraconv explain robot.hcl -tensor model.embed_tokens.weight\n  loraconv explain unpaired-lora",
 		Args:    cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, _ []string, begun string) (out []string, _ cobra.ShellCompDirective) {
 			for _, n := range codes.Names() {
@@ -66,7 +67,7 @@ func (a *app) explain(ctx context.Context, o session.Options, path, name string)
 	found := false
 	for _, c := range cs {
 		p, ds := s.Prepare(ctx, c)
-		if err := out.diagnose(s.File, ds); err != nil {
+		if err := out.settle(ctx, s.File, ds); err != nil {
 			return err
 		}
 		for i := range p.Plan.Tensors {
@@ -99,6 +100,8 @@ func (a *app) explainCode(name string) error {
 		hint := ""
 		if s := manifest.Suggest(name, codes.Names()); s != "" {
 			hint = fmt.Sprintf("; did you mean %q?", s)
+		} else if _, err := os.Stat(name); err == nil {
+			hint = "; of a spec, say which -tensor NAME to explain"
 		}
 		return usageError{fmt.Errorf("no diagnostic has the code %q%s", name, hint)}
 	}

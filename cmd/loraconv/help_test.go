@@ -28,7 +28,7 @@ func TestHelpShowsExamples(t *testing.T) {
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "Examples:\n  loraconv "+strings.Join(path, " ")) && !strings.Contains(stdout, "(loraconv "+strings.Join(path, " ")) {
 			t.Errorf("%s: exit %d, no example:\n%s%s", c.CommandPath(), code, stdout, stderr)
 		}
-		for line := range strings.Lines(c.Long) {
+		for line := range strings.Lines(stdout) {
 			if len([]rune(strings.TrimRight(line, "\n"))) > 80 {
 				t.Errorf("%s: a line of the help has more than 80 columns: %s", c.CommandPath(), line)
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,30 +42,43 @@ func main() {
 func doMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop, interrupted := withSignals(context.Background())
 	defer stop()
-	app := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	app := &app{stdin: stdin, stdout: &results{w: stdout}, stderr: stderr}
 	root := app.command()
 	root.SetArgs(longFlags(args))
-	root.SetOut(stdout)
+	root.SetOut(app.stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if sig := interrupted(); sig != nil && err != nil {
-		fmt.Fprintf(stderr, "interrupted by %v\n", sig)
-		if sig == syscall.SIGTERM {
-			return diag.Terminate.ExitCode()
-		}
-		return diag.Interrupt.ExitCode()
+		class, word := signalClass(sig)
+		fmt.Fprintln(stderr, word)
+		return class.ExitCode()
 	}
-	if err == nil {
-		return 0
+	code := 0
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		code = app.misused(c, usage)
+	case err != nil:
+		code = app.report(err)
 	}
-	return app.report(err)
+	return app.mute(code)
+}
+
+// signalClass is how a signal ends a command, and the word for it.
+func signalClass(sig os.Signal) (diag.Class, string) {
+	if sig == syscall.SIGTERM {
+		return diag.Terminate, "terminated"
+	}
+	return diag.Interrupt, "interrupted"
 }
 
 // app is what every command shares.
 type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	dir            string // -C
+	stdin     io.Reader
+	stdout    *results
+	stderr    io.Writer
+	dir       string // -C
+	published bool   // an output is at its place
 }
 
 // usageError is a fault in how the command was called.
@@ -81,14 +95,22 @@ func (a *app) report(err error) int {
 	if errors.As(err, &done) {
 		return done.code
 	}
-	var usage usageError
-	if errors.As(err, &usage) {
-		fmt.Fprintf(a.stderr, "Error: %s\nRun \"loraconv help\" to see the commands.\n", view.Printable(err.Error()))
-		return diag.Usage.ExitCode()
-	}
 	ds := asList(err)
+	if d := a.muteFault(err); d != nil {
+		ds = diag.List{d}
+	}
 	a.output(false).Diagnostics(nil, ds)
 	return ds.Class().ExitCode()
+}
+
+// misused says what is wrong with a call, and where to read on.
+func (a *app) misused(c *cobra.Command, err error) int {
+	next := `Run "loraconv help" to see the commands.`
+	if c != nil && c.HasParent() {
+		next = fmt.Sprintf("Run \"%s -h\" to see what it takes.", c.CommandPath())
+	}
+	fmt.Fprintf(a.stderr, "Error: %s\n%s\n", view.Printable(err.Error()), next)
+	return diag.Usage.ExitCode()
 }
 
 // noCommand refuses arguments that name no command, with the one that may be
@@ -130,7 +152,8 @@ Exit codes: 0 done, 3 keys do not add up, 4 bad source, 5 source changed,
 		},
 	}
 	root.PersistentFlags().StringVarP(&a.dir, "chdir", "C", "", "change to this directory first")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagFault(err)} })
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		a.runCommand(), a.mergeCommand(), a.planCommand(), a.validateCommand(), a.fmtCommand(),
@@ -141,14 +164,27 @@ Exit codes: 0 done, 3 keys do not add up, 4 bad source, 5 source changed,
 	return root
 }
 
+// flagFault takes the words of the standard library out of a flag's fault.
+func flagFault(err error) error {
+	if text, _, ok := strings.Cut(err.Error(), ": strconv."); ok {
+		return errors.New(text + ": wanted a number")
+	}
+	return err
+}
+
 // usage turns wrong arguments into usage errors, for every command.
 func usage(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usageError{err}
+			err := check(c, args)
+			switch {
+			case err == nil:
+				return nil
+			case !c.HasSubCommands():
+				_, takes, _ := strings.Cut(c.Use, " ")
+				err = fmt.Errorf("%s takes %s, found %s", c.Name(), cmp.Or(takes, "no arguments"), view.Count(len(args), "argument"))
 			}
-			return nil
+			return usageError{err}
 		}
 	}
 	for _, sub := range c.Commands() {
@@ -186,7 +222,8 @@ func withSignals(parent context.Context) (ctx context.Context, stop func(), whic
 	go func() {
 		for sig := range c {
 			if context.Cause(ctx) != nil {
-				os.Exit(diag.Interrupt.ExitCode())
+				class, _ := signalClass(sig)
+				os.Exit(class.ExitCode())
 			}
 			cancel(signalled{sig})
 		}

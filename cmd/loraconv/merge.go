@@ -46,7 +46,7 @@ the checkpoint holds base and LoRA, and PyTorch weights are written. Of maxtext
 it is the base, -adapter names the checkpoint of the LoRA, and a Hugging Face
 model is written. With -print-spec the spec is printed, and nothing is run: keep
 it, and run takes it from the same directory.`,
-		Example: "  loraconv merge openpi checkpoints/pi0/exp/29999 out/robot -alpha 16\n  loraconv merge maxtext base out/model -adapter lora/500 -template llama3.1-8b\n  loraconv merge openpi checkpoints/pi0/exp/29999 out/robot -alpha 16 -print-spec > robot.hcl",
+		Example: "  loraconv merge openpi checkpoints/pi0/exp/29999 out/robot -alpha 16\n  loraconv merge maxtext base out/model -adapter lora/500 -template llama3.1-8b\n  loraconv merge openpi 29999 out/robot -alpha 16 -print-spec > robot.hcl",
 		Args:    cobra.ExactArgs(3),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {

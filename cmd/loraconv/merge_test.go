@@ -109,7 +109,7 @@ func TestMergeRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"openpi", "a"}, "accepts 3 arg(s)"},
+		{[]string{"openpi", "a"}, "merge takes PLUGIN CHECKPOINT OUTPUT, found 2 arguments"},
 		{[]string{"opnpi", "a", "b"}, `no quick path for plugin "opnpi", only for maxtext, openpi`},
 		{[]string{"openpi", "a", "b", "-alpha", "x"}, `-alpha "x": `},
 		{[]string{"openpi", "a", "b", "-rslora", "yes"}, `-rslora "yes": wanted true or false`},

@@ -51,6 +51,14 @@ func (o *output) diagnose(f *spec.File, ds diag.List) error {
 	return nil
 }
 
+// settle is diagnose, unless the context has ended: then that is why.
+func (o *output) settle(ctx context.Context, f *spec.File, ds diag.List) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return o.diagnose(f, ds)
+}
+
 // fail shows what is inside an error. An interruption is left to main.
 func (o *output) fail(f *spec.File, err error) error {
 	if isInterrupt(err) {

@@ -33,6 +33,7 @@ func (a *app) planCommand() *cobra.Command {
 		},
 	}
 	f.register(c)
+	f.registerJSON(c)
 	c.Flags().StringVar(&out, "out", "", "write a plan `file`, which \"loraconv run\" takes")
 	return c
 }
@@ -49,7 +50,7 @@ func (a *app) plan(ctx context.Context, o session.Options, path, file string, as
 	var ps []*session.Prepared
 	for _, c := range cs {
 		p, ds := s.Prepare(ctx, c)
-		if err := out.diagnose(s.File, ds); err != nil {
+		if err := out.settle(ctx, s.File, ds); err != nil {
 			return err
 		}
 		ps = append(ps, p)

@@ -23,8 +23,9 @@ func (a *app) pluginsCommand() *cobra.Command {
 		Example: `  loraconv plugins installed
   loraconv plugins schema openpi
   loraconv plugins rules maxtext`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:                       noCommand,
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.pluginsInstalledCommand(), a.pluginsSchemaCommand(), a.pluginsRulesCommand(), a.pluginsLockCommand(), a.pluginsMirrorCommand())
 	return c
@@ -34,7 +35,7 @@ func (a *app) pluginsInstalledCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "installed [SPEC|DIR]",
-		Short: "List the bundled plugins and those that are installed, and whether they are pinned",
+		Short: "List what is bundled and installed, and whether it is pinned",
 		Long: `Lists the bundled plugins and the executables in the places where external ones
 may lie, of any platform, and how each stands to the lock file beside the spec
 (or in the directory; default this one): locked, changed (other bytes are
@@ -108,8 +109,8 @@ func (a *app) pluginsRulesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rules NAME [TABLE]",
 		Short: "Print a plugin's built-in rows in the rule notation",
-		Long: `Prints a plugin's table of rows, as a spec's lora { rule … } blocks write them.
-Of a plugin with several tables the names are listed; name one to see it.`,
+		Long: `Prints a plugin's table of rows, as the lora { rule … } blocks of a spec write
+them. Of a plugin with several tables the names are listed; name one to see it.`,
 		Example: "  loraconv plugins rules openpi\n  loraconv plugins rules maxtext llama",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -160,7 +161,7 @@ other platforms, so that a lock file that was made on one machine serves all.
 FILE is the executable of the release that is pinned, which is read and not run,
 or sha256:DIGEST as the release publishes it. Bytes that are pinned already are
 never replaced.`,
-		Example: "  loraconv plugins lock example.com/lab/pocket linux_arm64=dist/loraconv-plugin-pocket_linux_arm64 \\\n    darwin_arm64=sha256:9f2c…",
+		Example: "  loraconv plugins lock example.com/lab/pocket \\\n    linux_arm64=dist/loraconv-plugin-pocket darwin_arm64=sha256:9f2c…",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.pluginsLock(args[0], args[1:], path)
@@ -199,7 +200,7 @@ func (a *app) pluginsMirrorCommand() *cobra.Command {
 	var path string
 	c := &cobra.Command{
 		Use:   "mirror DIR",
-		Short: "Copy the executables that a lock file pins, to carry them to other machines",
+		Short: "Copy what a lock file pins, to carry it to other machines",
 		Long: `Copies the executables that the lock file pins and that are installed here, of
 any platform, to the layout of the places below DIR. Another machine finds them
 with LORACONV_PLUGINS_DIR=DIR, or after DIR was copied to one of its places.

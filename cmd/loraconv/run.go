@@ -28,6 +28,9 @@ func (f *specFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.varFiles, "var-file", nil, "`file` of values; may be repeated")
 	c.Flags().StringArrayVar(&f.only, "only", nil, "run only the conversions that match this `glob`; may be repeated")
 	c.Flags().StringArrayVar(&f.except, "except", nil, "leave out the conversions that match this `glob`; may be repeated")
+}
+
+func (f *specFlags) registerJSON(c *cobra.Command) {
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
 }
 
@@ -84,7 +87,7 @@ func (a *app) runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "run [SPEC|DIR|PLANFILE]",
 		Short:             "Convert, and publish the outputs complete or not at all",
-		Example:           "  loraconv run robot.hcl\n  loraconv run robot.hcl -var checkpoint=checkpoints/pi0/exp/29999 -memory 512MiB",
+		Example:           "  loraconv run robot.hcl\n  loraconv run robot.hcl -var checkpoint=checkpoints/pi0/exp/29999",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: specFiles,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -99,6 +102,7 @@ func (a *app) runCommand() *cobra.Command {
 		},
 	}
 	f.register(c)
+	f.registerJSON(c)
 	r.register(c)
 	return c
 }
@@ -113,6 +117,8 @@ func target(args []string) string {
 
 // run converts one spec or plan file, one conversion after the other.
 func (a *app) run(ctx context.Context, o session.Options, path string, asJSON bool) error {
+	ctx, done := a.whileHeard(ctx, asJSON)
+	defer done()
 	out := a.output(asJSON)
 	o.Observer = out
 	o.Log = a.logger()
@@ -123,12 +129,12 @@ func (a *app) run(ctx context.Context, o session.Options, path string, asJSON bo
 			return usageError{fmt.Errorf("-var and -var-file: the values stand in a plan file already; plan again to change them")}
 		}
 		ps, ds := s.LoadPlanFile(ctx, path)
-		if err := out.diagnose(s.File, ds); err != nil {
+		if err := out.settle(ctx, s.File, ds); err != nil {
 			return err
 		}
 		for _, p := range ps {
-			if _, err := s.Run(ctx, p); err != nil {
-				return out.fail(s.File, err)
+			if err := a.runOne(ctx, s, out, p); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -139,16 +145,24 @@ func (a *app) run(ctx context.Context, o session.Options, path string, asJSON bo
 	}
 	for _, c := range cs {
 		p, ds := s.Prepare(ctx, c)
-		if err := ctx.Err(); err != nil {
+		if err := out.settle(ctx, s.File, ds); err != nil {
 			return err
 		}
-		if err := out.diagnose(s.File, ds); err != nil {
+		if err := a.runOne(ctx, s, out, p); err != nil {
 			return err
-		}
-		if _, err := s.Run(ctx, p); err != nil {
-			return out.fail(s.File, err)
 		}
 	}
+	return nil
+}
+
+func (a *app) runOne(ctx context.Context, s *session.Session, out *output, p *session.Prepared) error {
+	if _, err := s.Run(ctx, p); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return out.fail(s.File, err)
+	}
+	a.published = true
 	return nil
 }
 

@@ -49,7 +49,10 @@ unknown. Exit codes: 0 all are valid, 64 one is not.`,
 			if f.json && v.format == "text" {
 				v.format = "json"
 			}
-			if !slices.Contains(validateFormats, v.format) || f.json && v.format != "json" {
+			if f.json && v.format != "json" {
+				return usageError{fmt.Errorf("-json and -format %s exclude each other", v.format)}
+			}
+			if !slices.Contains(validateFormats, v.format) {
 				return usageError{fmt.Errorf("-format %q: wanted one of %s", v.format, strings.Join(validateFormats, ", "))}
 			}
 			paths, err := specsUnder(args, v.recursive)
@@ -60,6 +63,7 @@ unknown. Exit codes: 0 all are valid, 64 one is not.`,
 		},
 	}
 	f.register(c)
+	f.registerJSON(c)
 	c.Flags().BoolVar(&v.syntax, "syntax-only", false, "do not start plugins to check the bodies of source and output blocks")
 	c.Flags().BoolVar(&v.recursive, "recursive", false, "look for specs below directories")
 	c.Flags().BoolVar(&v.strict, "warnings-as-errors", false, "exit 64 on warnings too")

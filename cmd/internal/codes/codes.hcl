@@ -586,6 +586,12 @@ group "Outputs" {
     why   = "float16 ends at 65504; the model would answer NaN."
     next  = "Give that tensor a type with a wider range, such as bfloat16, in a rule block."
   }
+  code "stdout-failed" {
+    exit  = [1, 0]
+    means = "Standard output could not be written: its disk is full, or what read it has ended."
+    why   = "The answer, or a part of it, is lost. A conversion whose events are read ends at once and publishes nothing; what was published already is a warning."
+    next  = "Make room, or send standard output elsewhere, and call the command again."
+  }
   code "failed" {
     exit  = [1]
     means = "A step failed for a reason that no other code names."
