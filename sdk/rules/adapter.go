@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -99,12 +100,7 @@ func (x *expansion) adapterLine(in *instance, sizes, at map[string]int, t *targe
 	if b, err = x.affine(in, sizes, b); err != nil || b == nil {
 		return err
 	}
-	if f, ok := b.(*plan.Affine); ok && f.Add != 0 { // an offset is the base's
-		f.Add = 0
-		if f.Mul == 0 && f.Div == 0 {
-			b = f.X
-		}
-	}
+	b = withoutOffset(b)
 	m.Alpha = alphaOf(ones, m.Rank)
 	d := x.dtype(in, t)
 	if t != nil && t.DType == "source" || (t == nil || t.DType == "") && x.DType == "source" {
@@ -197,8 +193,8 @@ func (x *expansion) blocks(in *instance, sizes, at map[string]int, t *targetRule
 			for _, l := range as {
 				_, isFixed := fixed[l]
 				switch {
-				case isFixed || !has(bs, l):
-				case has(os, l):
+				case isFixed || !slices.Contains(bs, l):
+				case slices.Contains(os, l):
 					batch = append(batch, l)
 				default:
 					one.rank = append(one.rank, rule.Axis{Letter: l})
@@ -219,13 +215,10 @@ func (x *expansion) blocks(in *instance, sizes, at map[string]int, t *targetRule
 	return out, nil
 }
 
+// joinedAt are the positions of both, b's where both have one.
 func joinedAt(a, b map[string]int) map[string]int {
 	out := make(map[string]int, len(a)+len(b))
-	for l, i := range a {
-		out[l] = i
-	}
-	for l, i := range b {
-		out[l] = i
-	}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
 	return out
 }

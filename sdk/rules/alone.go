@@ -2,7 +2,7 @@ package rules
 
 import (
 	"errors"
-	"fmt"
+	"slices"
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/rule"
@@ -67,7 +67,7 @@ func (x *expansion) voteKnown() {
 			k, ok := x.Known[x.Table.Letters[l]]
 			_, stated := in.row.Size[l]
 			_, named := in.row.Names[l]
-			if key := in.key(l); ok && !stated && !named && !cast[key] && (in.site == nil || !has(in.site.stack(), l)) {
+			if key := in.key(l); ok && !stated && !named && !cast[key] && (in.site == nil || !slices.Contains(in.site.stack(), l)) {
 				cast[key] = true
 				x.votes.cast(key, k.N, k.From, in.row.Name)
 			}
@@ -90,43 +90,33 @@ func (x *expansion) unsolved(o operand, axis int, err error, because string) {
 
 // countAlone is count for an adapter without its base. A stack axis is as long
 // as in the base; sites that are numbered one by one may be some of all.
-func (x *expansion) countAlone(name string) (int, error) {
+func (x *expansion) countAlone(name string) int {
 	if k, ok := x.Counts[name]; ok {
-		return k.N, nil
+		return k.N
 	}
-	known := x.Table.Block(name) != nil
 	for i := range x.Table.Blocks {
 		b := &x.Table.Blocks[i]
-		for _, p := range b.Places {
-			known = known || has(p.Stack, name)
-		}
 		if n, ok := x.stacks[stackKey(b.Name, name)]; ok {
-			return n, nil
+			return n
 		}
-		if b.Name != name || len(x.trees[0].sites[name]) == 0 {
+		sites := x.trees[0].sites[name]
+		if b.Name != name || len(sites) == 0 || slices.ContainsFunc(sites, func(s *site) bool { return len(s.stack()) == 0 }) {
 			continue
 		}
 		n := 0
-		for _, s := range x.trees[0].sites[name] {
-			if len(s.stack()) == 0 {
-				n = -1
-				break
-			}
+		for _, s := range sites {
 			n += x.positions(s)
 		}
 		if n > 0 {
-			return n, nil
+			return n
 		}
-	}
-	if !known {
-		return 0, fmt.Errorf("count(%s): %q is neither a block nor a letter that a block stacks", name, name)
 	}
 	if !x.uncounted[name] {
 		x.uncounted[name] = true
 		x.res.Diagnostics.Errorf(diag.Usage, CodeUnknown, "A size is not known",
 			"how many %q the whole model has is needed for the names of layers, and the adapter alone does not tell; a template or the base model does", name).Rule = name
 	}
-	return 0, nil
+	return 0
 }
 
 // checkCovered compares what an adapter covers of a block with how many

@@ -1,6 +1,9 @@
 package rules
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/rule"
 	"github.com/loraconv/loraconv/core/tensor"
@@ -33,16 +36,24 @@ func (x *expansion) deltaLine(in *instance, sizes, at map[string]int, t *targetR
 	if e, err = x.affine(in, sizes, e); err != nil || e == nil {
 		return err
 	}
-	if f, ok := e.(*plan.Affine); ok && f.Add != 0 { // an offset is the base's
-		f.Add = 0
-		if f.Mul == 0 && f.Div == 0 {
-			e = f.X
-		}
-	}
-	line := plan.Delta{Module: module, Shape: shape, Expr: e}
-	for name, s := range x.delta.bases {
-		line.Bases = append(line.Bases, plan.Base{Name: name, Shape: s})
+	line := plan.Delta{Module: module, Shape: shape, Expr: withoutOffset(e)}
+	for _, name := range slices.Sorted(maps.Keys(x.delta.bases)) {
+		line.Bases = append(line.Bases, plan.Base{Name: name, Shape: x.delta.bases[name]})
 	}
 	x.res.Deltas = append(x.res.Deltas, line)
 	return nil
+}
+
+// withoutOffset takes what affine adds off again: an offset is the base's, and
+// no part of what LoRA changes.
+func withoutOffset(e plan.Expr) plan.Expr {
+	f, ok := e.(*plan.Affine)
+	if !ok || f.Add == 0 {
+		return e
+	}
+	f.Add = 0
+	if f.Mul == 0 && f.Div == 0 {
+		return f.X
+	}
+	return f
 }

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/rule"
@@ -43,7 +45,7 @@ func (x *expansion) segments(in *instance, sizes map[string]int) error {
 	}
 	left := map[string]string{}
 	for l, why := range in.row.Drop {
-		if has(rule.Letters(in.to), l) {
+		if slices.Contains(rule.Letters(in.to), l) {
 			return fmt.Errorf("letter %s is dropped and used", l)
 		}
 		left[l] = why
@@ -64,7 +66,7 @@ func (x *expansion) segments(in *instance, sizes map[string]int) error {
 			start += n
 		}
 	}
-	for _, l := range sortedKeys(left) {
+	for _, l := range slices.Sorted(maps.Keys(left)) {
 		return fmt.Errorf("letter %s is dropped, but is no segment of an axis of %q", l, in.row.Axes)
 	}
 	return nil

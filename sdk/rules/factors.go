@@ -28,7 +28,7 @@ func (b block) sides() (rows, cols factor, reason string) {
 	bs := rule.Letters(without(b.in.unstacked(fb.axes), b.at))
 	os := rule.Letters(b.pair.einsum.out)
 	for _, l := range append(slices.Clone(as), bs...) {
-		if !has(os, l) && !(has(as, l) && has(bs, l)) {
+		if !slices.Contains(os, l) && !(slices.Contains(as, l) && slices.Contains(bs, l)) {
 			return fa, fb, fmt.Sprintf("letter %s is summed over in one factor alone", l)
 		}
 	}
@@ -42,9 +42,9 @@ func (b block) sides() (rows, cols factor, reason string) {
 			switch _, isDiag := b.diag[l]; {
 			case isDiag:
 				continue
-			case has(as, l):
+			case slices.Contains(as, l):
 				which = "a"
-			case has(bs, l):
+			case slices.Contains(bs, l):
 				which = "b"
 			default:
 				return fa, fb, fmt.Sprintf("letter %s is in neither factor", l)

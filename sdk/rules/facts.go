@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,10 +14,10 @@ import (
 // facts lists what was read off the shapes and pairs, for people.
 func (x *expansion) facts() {
 	own := map[string]map[int][]string{} // letter -> size -> parameters
-	for _, key := range sortedKeys(x.votes.size) {
+	for _, key := range slices.Sorted(maps.Keys(x.votes.size)) {
 		scope, letter := splitKey(key)
 		what := x.Table.Letters[letter]
-		if what == "" || countBars(key) != 1 {
+		if what == "" || strings.Count(key, "|") != 1 {
 			continue
 		}
 		if _, _, ok := strings.Cut(scope, ownKey); ok {
@@ -78,7 +79,7 @@ func (x *expansion) choice(in *instance, name string, v cty.Value) {
 // ownFacts lists the letters of which each instance of a block has a size of
 // its own: every size that there is, and where.
 func (x *expansion) ownFacts(own map[string]map[int][]string) {
-	for _, letter := range sortedKeys(own) {
+	for _, letter := range slices.Sorted(maps.Keys(own)) {
 		var sizes []int
 		for n := range own[letter] {
 			sizes = append(sizes, n)
@@ -100,22 +101,8 @@ func from(leaves []string) string {
 }
 
 func splitKey(key string) (scope, letter string) {
-	for i := len(key) - 1; i >= 0; i-- {
-		if key[i] == '|' {
-			return key[:i], key[i+1:]
-		}
-	}
-	return "", key
-}
-
-func countBars(s string) int {
-	n := 0
-	for i := range len(s) {
-		if s[i] == '|' {
-			n++
-		}
-	}
-	return n
+	i := strings.LastIndexByte(key, '|')
+	return key[:max(i, 0)], key[i+1:]
 }
 
 // rankOf returns the contracted letter of a pair.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/loraconv/loraconv/core/glob"
+	"github.com/loraconv/loraconv/core/rule"
 )
 
 // funcs gives the functions that ask about the checkpoint:
@@ -70,8 +72,11 @@ func (x *expansion) count(name string) (int, error) {
 	if x.stacks == nil {
 		return 0, fmt.Errorf("count(%s) is not known before the parameters are found", name)
 	}
+	if !x.countable(name) {
+		return 0, fmt.Errorf("count(%s): %q is neither a block nor a letter that a block stacks", name, name)
+	}
 	if x.Alone {
-		return x.countAlone(name)
+		return x.countAlone(name), nil
 	}
 	if b := x.Table.Block(name); b != nil {
 		n := 0
@@ -80,18 +85,21 @@ func (x *expansion) count(name string) (int, error) {
 		}
 		return n, nil
 	}
-	known := false
 	for i := range x.Table.Blocks {
-		b := &x.Table.Blocks[i]
-		for _, p := range b.Places {
-			known = known || has(p.Stack, name)
-		}
-		if n, ok := x.stacks[stackKey(b.Name, name)]; ok {
+		if n, ok := x.stacks[stackKey(x.Table.Blocks[i].Name, name)]; ok {
 			return n, nil
 		}
 	}
-	if !known {
-		return 0, fmt.Errorf("count(%s): %q is neither a block nor a letter that a block stacks", name, name)
-	}
 	return 0, nil // no place that stacks it is there
+}
+
+// countable reports whether count may be asked of a name.
+func (x *expansion) countable(name string) bool {
+	for i := range x.Table.Blocks {
+		b := &x.Table.Blocks[i]
+		if b.Name == name || slices.ContainsFunc(b.Places, func(p rule.Place) bool { return slices.Contains(p.Stack, name) }) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -42,7 +43,7 @@ func commonLetters(b *rule.Block) []string {
 		}
 		kept := out[:0]
 		for _, l := range out {
-			if has(own, l) {
+			if slices.Contains(own, l) {
 				kept = append(kept, l)
 			}
 		}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -144,7 +145,7 @@ func (x *expansion) environments(r *rule.Row) ([]env, error) {
 	for i := range x.Table.Captures {
 		c := &x.Table.Captures[i]
 		fixed, isFixed := r.Where[c.Name]
-		if !isFixed && !has(named(sources(r)), c.Name) {
+		if !isFixed && !slices.Contains(named(sources(r)), c.Name) {
 			continue
 		}
 		var next []env
@@ -208,7 +209,7 @@ func (x *expansion) instantiate(r *rule.Row, e env, s *site) error {
 	in.axes = s.insert(axes, in.stack)
 	if s != nil {
 		for _, l := range s.stack() {
-			if has(rule.Letters(axes), l) {
+			if slices.Contains(rule.Letters(axes), l) {
 				return fmt.Errorf("letter %s of axes %q also stacks block %q", l, r.Axes, s.block.Name)
 			}
 		}

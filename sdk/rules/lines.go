@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/rule"
@@ -30,7 +32,7 @@ func (x *expansion) instanceLines(in *instance) error {
 			sizes[l] = n
 		}
 	}
-	for _, l := range sortedKeys(in.row.Size) {
+	for _, l := range slices.Sorted(maps.Keys(in.row.Size)) {
 		n, err := x.stated(in, l, sizes)
 		if err != nil {
 			x.faultOf(err, in.row.Name)

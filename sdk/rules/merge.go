@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/rule"
@@ -78,7 +79,7 @@ func (x *expansion) positionsOf(in *instance, p pair, at map[string]int) (map[st
 	}
 	fixed := map[string]int{}
 	for l, i := range at {
-		if !has(own, l) {
+		if !slices.Contains(own, l) {
 			fixed[l] = i
 		}
 	}
@@ -92,23 +93,11 @@ func (x *expansion) positionsOf(in *instance, p pair, at map[string]int) (map[st
 // the base's axes group its letters.
 func einsumText(a, b, out, base []rule.Axis) string {
 	o, want := labelled(out), labelled(base)
-	if same(o.Labels(), want.Labels()) {
+	if slices.Equal(o.Labels(), want.Labels()) {
 		o = want
 	}
 	parts := joined(labelled(a), labelled(b), o)
 	return parts[0].String() + ", " + parts[1].String() + " -> " + parts[2].String()
-}
-
-func same(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // scale computes in float64 what stands before a pair's product.

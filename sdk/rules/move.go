@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/loraconv/loraconv/core/plan"
@@ -16,7 +17,7 @@ func stack(in *instance, rest []rule.Axis, xs []plan.Expr, sizes map[string]int)
 	var letter string
 	var inner []rule.Axis
 	for _, a := range rest {
-		if a.Letter != "" && has(in.stack, a.Letter) {
+		if a.Letter != "" && slices.Contains(in.stack, a.Letter) {
 			if letter != "" {
 				return nil, nil, fmt.Errorf("letters %s and %s both stack sources and are not in the target", letter, a.Letter)
 			}
@@ -148,7 +149,7 @@ func segment(e plan.Expr, from, to []rule.Axis, sizes map[string]int) (plan.Expr
 
 func used(seg rule.Axis, want []string) bool {
 	for _, l := range rule.Letters([]rule.Axis{seg}) {
-		if !has(want, l) {
+		if !slices.Contains(want, l) {
 			return false
 		}
 	}

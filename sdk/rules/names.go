@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/zclconf/go-cty/cty"
@@ -45,8 +46,8 @@ func (c *collector) collect(e *rule.Expr, depth int) error {
 		_, isText := c.in.env.text[v]
 		let, isLet := c.in.env.let[v]
 		switch {
-		case isSize && has(c.axes, v):
-			if !has(c.letters, v) {
+		case isSize && slices.Contains(c.axes, v):
+			if !slices.Contains(c.letters, v) {
 				c.letters = append(c.letters, v)
 			}
 		case isLet:

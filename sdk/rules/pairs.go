@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/loraconv/loraconv/core/diag"
@@ -123,7 +125,7 @@ func (x *expansion) pairsOf(in *instance, b base, t *tree, s *site, mine map[str
 func (x *expansion) reportTwice(in *instance, b base, fits []pair) {
 	seen := map[string]pair{}
 	for i, p := range fits {
-		ids := sortedKeys(p.apply)
+		ids := slices.Sorted(maps.Keys(p.apply))
 		if p.apply == nil {
 			ids = []string{""}
 		}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/rule"
@@ -58,7 +59,7 @@ func pickPiece(ps []piece, to []rule.Axis) (piece, error) {
 	for _, p := range ps {
 		have, all := rule.Letters(p.axes), true
 		for _, l := range rule.Letters(to) {
-			all = all && has(have, l)
+			all = all && slices.Contains(have, l)
 		}
 		if all {
 			found = append(found, p)

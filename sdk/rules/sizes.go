@@ -3,7 +3,8 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/loraconv/loraconv/core/diag"
@@ -66,7 +67,7 @@ func (x *expansion) eachOperand(visit func(operand)) {
 			}
 			for pi, p := range in.loras[bi] {
 				key := func(l string) string {
-					if own[l] && !has(p.stack, l) {
+					if own[l] && !slices.Contains(p.stack, l) {
 						return in.key(l)
 					}
 					return pairKey(in, bi, pi, l)
@@ -88,20 +89,11 @@ func (in *instance) unstacked(axes []rule.Axis) []rule.Axis {
 	}
 	var out []rule.Axis
 	for _, a := range axes {
-		if a.Letter == "" || !has(in.stack, a.Letter) {
+		if a.Letter == "" || !slices.Contains(in.stack, a.Letter) {
 			out = append(out, a)
 		}
 	}
 	return out
-}
-
-func has(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func (x *expansion) shapeError(p param, row, format string, args ...any) {
@@ -182,7 +174,7 @@ func (x *expansion) sizesOf(o operand) map[string]int {
 			sizes[l] = n
 		}
 	}
-	for _, l := range sortedKeys(o.in.row.Size) {
+	for _, l := range slices.Sorted(maps.Keys(o.in.row.Size)) {
 		n, err := x.stated(o.in, l, sizes)
 		if errors.Is(err, errOpen) { // the axis that needs it says so
 			continue
@@ -251,13 +243,4 @@ func (x *expansion) checkStated(o operand, axis int, letter string, sizes map[st
 	if want, ok := sizes[letter]; ok && o.p.shape()[axis] != want {
 		x.shapeError(o.p, o.in.row.Name, "axis %d (%s) is %d, wanted %d (%s = %s)", axis, letter, o.p.shape()[axis], want, letter, o.in.row.Size[letter])
 	}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
 }

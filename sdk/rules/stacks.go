@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/rule"
 )
@@ -28,7 +30,7 @@ func (s *site) insert(axes []rule.Axis, sources []string) []rule.Axis {
 			put()
 		}
 		out = append(out, a)
-		if a.Letter == "" || !has(sources, a.Letter) {
+		if a.Letter == "" || !slices.Contains(sources, a.Letter) {
 			stored++
 		}
 	}
@@ -79,7 +81,7 @@ func stackSizes(s *site, axes []rule.Axis, shape []int) map[string]int {
 		return out
 	}
 	for i, a := range axes {
-		if a.Letter != "" && has(s.stack(), a.Letter) {
+		if a.Letter != "" && slices.Contains(s.stack(), a.Letter) {
 			out[a.Letter] = shape[i]
 		}
 	}

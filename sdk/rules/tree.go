@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -38,7 +39,7 @@ func newTree(src *sdk.Source, roots []string) *tree {
 		p := &src.Manifest.Tensors[i]
 		root := under(p.Name, off)
 		rel := p.Name[len(root):]
-		if root != t.root && !has(t.side, root) {
+		if root != t.root && !slices.Contains(t.side, root) {
 			t.side = append(t.side, root)
 		}
 		if t.byName[rel] != nil { // two trees have it: neither may hide the other

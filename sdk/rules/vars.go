@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -19,12 +20,8 @@ type env struct {
 // with returns e with further texts.
 func (e env) with(more map[string]string) env {
 	text := make(map[string]string, len(e.text)+len(more))
-	for k, v := range e.text {
-		text[k] = v
-	}
-	for k, v := range more {
-		text[k] = v
-	}
+	maps.Copy(text, e.text)
+	maps.Copy(text, more)
 	return env{text: text, num: e.num, let: e.let, tree: e.tree}
 }
 

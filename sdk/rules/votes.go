@@ -2,8 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
-	"strings"
 
 	"github.com/loraconv/loraconv/core/diag"
 )
@@ -36,13 +37,13 @@ const ownKey = " at "
 // key is a letter's scope. Letters that only a LoRA pair has, such as the rank,
 // belong to that pair.
 func (in *instance) key(letter string) string {
-	if in.site != nil && has(in.site.stack(), letter) {
+	if in.site != nil && slices.Contains(in.site.stack(), letter) {
 		return stackKey(in.site.block.Name, letter)
 	}
 	if _, ok := in.row.Names[letter]; ok { // what it counts, the row alone says
 		return in.scope + "|" + in.row.Name + "|" + letter
 	}
-	if in.site != nil && has(in.site.block.Own, letter) {
+	if in.site != nil && slices.Contains(in.site.block.Own, letter) {
 		return in.scope + ownKey + in.site.path + "|" + letter
 	}
 	return in.scope + "|" + letter
@@ -55,7 +56,7 @@ func pairKey(in *instance, b, p int, letter string) string {
 // elect settles every letter by majority and reports the parameters that
 // disagree; with no majority, all of them.
 func (x *expansion) elect() {
-	for _, key := range sortedKeys(x.votes.by) {
+	for _, key := range slices.Sorted(maps.Keys(x.votes.by)) {
 		by := x.votes.by[key]
 		sizes := make([]int, 0, len(by))
 		for n := range by {
@@ -71,7 +72,7 @@ func (x *expansion) elect() {
 		if len(sizes) == 1 {
 			continue
 		}
-		letter := key[strings.LastIndexByte(key, '|')+1:]
+		_, letter := splitKey(key)
 		tie := len(by[sizes[0]]) == len(by[sizes[1]])
 		for i, n := range sizes {
 			if i == 0 && !tie {
