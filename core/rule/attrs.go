@@ -7,6 +7,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/loraconv/loraconv/core/tensor"
 )
 
 // attrs gives typed access to the attributes of a body; any not in allowed is
@@ -61,6 +63,15 @@ func (a attrs) str(k string) string {
 		return ""
 	}
 	return v.AsString()
+}
+
+// floatType is the name of an element type that holds fractions.
+func (a attrs) floatType(k string) string {
+	s := a.str(k)
+	if d, err := tensor.ParseDType(s); s != "" && (err != nil || d.Kind() != tensor.KindFloat) {
+		a.p.fail(a.b.Attributes[k].SrcRange, "%s is %q, wanted a floating-point type such as \"float32\" or \"bfloat16\"", k, s)
+	}
+	return s
 }
 
 func (a attrs) need(k string) string {

@@ -91,7 +91,7 @@ func (p *parser) top(b *hclsyntax.Body) {
 func (p *parser) arguments(b *hclsyntax.Body, more ...string) attrs {
 	a := p.attrs(b, append(more, "roots", "runtime", "letters")...)
 	p.t.Roots = a.list("roots")
-	p.t.Runtime = a.str("runtime")
+	p.t.Runtime = a.floatType("runtime")
 	for k, v := range a.strings("letters") {
 		p.t.Letters[k] = v
 	}
@@ -212,7 +212,7 @@ func (p *parser) row(name string, blk *hclsyntax.Block) {
 		Drop: a.strings("drop"),
 		Mul:  a.expr("mul"), Div: a.expr("div"), Add: a.expr("add"), Fill: a.expr("fill"),
 		To: a.str("to"), Target: a.need("target"), Module: a.str("module"),
-		Optional: a.bool("optional"), When: a.expr("when"), Runtime: a.str("runtime"),
+		Optional: a.bool("optional"), When: a.expr("when"), Runtime: a.floatType("runtime"),
 		Names: a.lists("names"), Size: a.exprs("size"),
 	}
 	for _, l := range blk.Body.Blocks {
@@ -241,12 +241,47 @@ func (p *parser) row(name string, blk *hclsyntax.Block) {
 			p.fail(blk.DefRange(), "rule %q: %v", name, err)
 		}
 	}
-	for l, why := range r.Drop {
-		if why == "" {
+	for _, l := range sortedNames(r.Drop) {
+		if r.Drop[l] == "" {
 			p.fail(blk.DefRange(), "rule %q drops %q without a reason", name, l)
 		}
 	}
+	p.lettersOf(&r, blk)
 	p.t.Rows = append(p.t.Rows, r)
+}
+
+// lettersOf reports names and sizes that the row gives to no letter of its own:
+// nothing would ever look at them.
+func (p *parser) lettersOf(r *Row, blk *hclsyntax.Block) {
+	texts := []string{r.Axes, r.To}
+	for _, x := range r.Parts {
+		texts = append(texts, x.Axes)
+	}
+	own := map[string]bool{}
+	add := func(texts ...string) {
+		for _, s := range texts {
+			axes, _ := ParseAxes(s) // what cannot be read has been reported
+			for _, l := range Letters(axes) {
+				own[l] = true
+			}
+		}
+	}
+	add(texts...)
+	for _, l := range sortedNames(r.Names) {
+		if !own[l] {
+			p.fail(blk.DefRange(), "rule %q names positions of %q, which is no letter of its axes", r.Name, l)
+		}
+	}
+	for _, l := range r.Lora { // a letter may be a factor's alone
+		a, out, _ := strings.Cut(l.Einsum, "->")
+		a, b, _ := strings.Cut(a, ",")
+		add(a, b, out)
+	}
+	for _, l := range sortedNames(r.Size) {
+		if !own[l] {
+			p.fail(blk.DefRange(), "rule %q says a size of %q, which is no letter of its axes", r.Name, l)
+		}
+	}
 }
 
 func (p *parser) part(row string, blk *hclsyntax.Block) Part {

@@ -34,7 +34,11 @@ func TestParseErrors(t *testing.T) {
 		{"einsum of one", row("lora {\n    a = \"x\"\n    b = \"y\"\n    einsum = \"d r -> d h\"\n    scale = 1\n  }"), `t.hcl:6: rule "q": einsum "d r -> d h" must read "a, b -> out"`},
 		{"no reason", row(`drop = { pad = "" }`), `t.hcl:1: rule "q" drops "pad" without a reason`},
 		{"string wanted", row("runtime = 3"), `t.hcl:6: runtime must be a string`},
-		{"list wanted", row("names = { s = 3 }"), `t.hcl:6: names must be a list of strings`},
+		{"no such type", row("runtime = \"bf16\""), `t.hcl:6: runtime is "bf16", wanted a floating-point type such as "float32" or "bfloat16"`},
+		{"type of whole numbers", "runtime = \"int32\"", `t.hcl:1: runtime is "int32", wanted a floating-point type such as "float32" or "bfloat16"`},
+		{"size of nothing", row("size = { n = 2 }"), `t.hcl:1: rule "q" says a size of "n", which is no letter of its axes`},
+		{"names of nothing", row("names = { n = [\"a\"] }"), `t.hcl:1: rule "q" names positions of "n", which is no letter of its axes`},
+		{"list wanted", row("names = { d = 3 }"), `t.hcl:6: names must be a list of strings`},
 		{"object wanted", row("size = 3"), `t.hcl:6: size must be an object`},
 		{"bad key", row(`where = { "a b" = "c" }`), `t.hcl:6: where: "a b" is not a name`},
 		{"truth wanted", row(`optional = "yes"`), `t.hcl:6: optional must be true or false`},
@@ -224,7 +228,7 @@ rule "q" {
   optional = true
   where    = { expert = "_1" }
   source   = "{layer}/{s}{expert}"
-  axes     = "d (v + pad)"
+  axes     = "s t for d (v + pad)"
   names    = { s = ["a", "b"], t = [] }
   size     = { v = 3 * d, "for" = max(1, 2) }
   drop     = { pad = "padding" }

@@ -1,5 +1,7 @@
 package rule
 
+import "slices"
+
 // Table is what one framework's rules say.
 type Table struct {
 	// Roots lists prefixes of parameter names, in order of preference; the
@@ -154,6 +156,16 @@ func (t *Table) Row(name string) *Row {
 		}
 	}
 	return nil
+}
+
+// HasValue reports whether a capture is declared, with a value.
+func (t *Table) HasValue(capture, value string) bool {
+	for _, c := range t.Captures {
+		if c.Name == capture {
+			return slices.ContainsFunc(c.Values, func(v CaptureValue) bool { return v.Value == value })
+		}
+	}
+	return false
 }
 
 // Merge returns a table with the rows of other added to those of t; a row

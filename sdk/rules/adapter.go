@@ -156,6 +156,10 @@ func (x *expansion) inexpressible(b block, target, reason string) {
 	d.Tensor, d.Rule = b.pair.a.t.Name, b.in.row.Name
 }
 
+// maxBlocks bounds the products of one pair on a diagonal: each of them is
+// padded to the size of all. Models have one for each head, some hundred.
+const maxBlocks = 1 << 10
+
 // blocks lists the products that make a target's LoRA.
 func (x *expansion) blocks(in *instance, sizes, at map[string]int, t *targetRule) ([]block, error) {
 	if x.unmerged(t) != "" {
@@ -205,11 +209,16 @@ func (x *expansion) blocks(in *instance, sizes, at map[string]int, t *targetRule
 					one.diag[l] = b.at[l]
 				}
 			}
-			combos(batch, func(l string) int { return one.sizes[l] }, func(pos map[string]int) {
+			size := func(l string) int { return one.sizes[l] }
+			if howMany(batch, size, maxBlocks) > maxBlocks {
+				x.inexpressible(one, in.row.Target, fmt.Sprintf("it is a product for each position up to %s, and at most %d are written beside one another", describe(batch, one.sizes), maxBlocks))
+				return nil, nil
+			}
+			for pos := range combos(batch, size) {
 				each := one
 				each.at, each.diag = joinedAt(fixed, pos), joinedAt(one.diag, pos)
 				out = append(out, each)
-			})
+			}
 		}
 	}
 	return out, nil

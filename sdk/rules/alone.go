@@ -26,14 +26,14 @@ func (x *expansion) placeholders(in *instance, pattern string) {
 	t := x.trees[0]
 	var bases []base
 	some := false
-	combos(in.stack, func(l string) int { return len(in.row.Names[l]) }, func(at map[string]int) {
+	for at := range combos(in.stack, in.namesOf) {
 		rel := fill(pattern, pick(in.row.Names, at))
 		names := adapterEnv(in.env, rel)
 		for _, l := range in.row.Lora {
 			some = some || t.byName[fill(l.A, names)] != nil || t.byName[fill(l.B, names)] != nil
 		}
 		bases = append(bases, base{param{tree: t, rel: rel}, at})
-	})
+	}
 	if some {
 		in.bases = bases
 		x.insts = append(x.insts, in)

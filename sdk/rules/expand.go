@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -69,17 +70,15 @@ const (
 	CodeShape    = "shape-mismatch"
 	CodeRefused  = "refused-parameter"
 	CodeRule     = "rule-invalid"
+	CodeRuntime  = "no-runtime-type"
 )
 
 // Expand brings a table and manifests together. What is wrong with the
 // checkpoint is in Result.Diagnostics, all of it at once; an error is a fault
 // of the table.
 func Expand(in Input) (*Result, error) {
-	if len(in.Sources) == 0 {
-		return nil, fmt.Errorf("nothing to expand: no source")
-	}
-	if in.Alone && (len(in.Sources) != 1 || in.Method != "adapter") {
-		return nil, fmt.Errorf("an adapter without its base is one source, of method \"adapter\"")
+	if err := in.admit(); err != nil {
+		return nil, err
 	}
 	x := &expansion{
 		Input: in, res: &Result{RulesHit: map[string]int{}},
@@ -120,6 +119,41 @@ func Expand(in Input) (*Result, error) {
 	return x.res, nil
 }
 
+var (
+	methods    = []string{"merge", "base", "adapter"}
+	dtypeNames = []string{"float32", "bfloat16", "float16", "mixed", "source"}
+)
+
+// admit refuses what no table could make a plan of: a fault of the caller.
+func (in *Input) admit() error {
+	if in.Table == nil {
+		return fmt.Errorf("nothing to expand: no table")
+	}
+	if len(in.Sources) == 0 {
+		return fmt.Errorf("nothing to expand: no source")
+	}
+	for _, s := range in.Sources {
+		if s.Manifest == nil {
+			return fmt.Errorf("source %q has no manifest", s.Name)
+		}
+	}
+	if !slices.Contains(methods, in.Method) {
+		return fmt.Errorf("method %q, wanted one of %q; a plugin settles its default before", in.Method, methods)
+	}
+	if !slices.Contains(dtypeNames, in.DType) {
+		return fmt.Errorf("dtype %q, wanted one of %q; a plugin settles its default before", in.DType, dtypeNames)
+	}
+	for _, t := range in.Targets {
+		if t.DType != "" && !slices.Contains(dtypeNames, t.DType) {
+			return fmt.Errorf("rule %q: dtype %q, wanted one of %q", t.Name, t.DType, dtypeNames)
+		}
+	}
+	if in.Alone && (len(in.Sources) != 1 || in.Method != "adapter") {
+		return fmt.Errorf("an adapter without its base is one source, of method \"adapter\"")
+	}
+	return nil
+}
+
 // expansion is the state of one Expand.
 type expansion struct {
 	Input
@@ -136,7 +170,9 @@ type expansion struct {
 	choices    []plan.Fact
 	gaps       map[string]bool       // blocks of which a number is left out
 	uncounted  map[string]bool       // blocks whose count was asked for and is not known
+	unmixed    bool                  // a row's type in the "mixed" layout is asked for and not known
 	suggested  int                   // names that were compared with all others
+	lineCount  int                   // lines that are written, or will be next
 	known      map[string]bool       // answers of has
 	formulas   map[string]*rule.Expr // what stands in braces, parsed
 	dropped    map[string]bool       // adapter elements that a line leaves out

@@ -173,6 +173,25 @@ func TestTableFaults(t *testing.T) {
   to = "a"
   target = "t"
 }`, `rule "q": "nope" is neither a letter, a capture, a fact nor a definition`},
+		{"no such capture", `rule "q" {
+  where = { expert = "1" }
+  axes = "a"
+  size = { a = 2 }
+  fill = 0
+  to = "a"
+  target = "t"
+}`, `rule "q": where: the table has no capture "expert" with a value "1"`},
+		{"no such value", `capture "expert" {
+  value "0" {}
+}
+rule "q" {
+  where = { expert = "1" }
+  axes = "a"
+  size = { a = 2 }
+  fill = 0
+  to = "a"
+  target = "t"
+}`, `rule "q": where: the table has no capture "expert" with a value "1"`},
 		{"count too early", `block "layer" {
   at "w_{l}" {}
 }

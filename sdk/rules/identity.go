@@ -54,18 +54,22 @@ func commonLetters(b *rule.Block) []string {
 }
 
 // identities maps each identity of a site whose stack axes have these sizes to
-// its positions.
+// its positions. There are none where the site is longer than any model is:
+// what is stored there is then used by nothing, and refused by name.
 func (x *expansion) identities(s *site, sizes map[string]int) (map[string]map[string]int, error) {
 	out := map[string]map[string]int{}
-	var err error
-	combos(s.stack(), func(l string) int { return min(sizes[l], maxStack) }, func(at map[string]int) {
+	size := func(l string) int { return sizes[l] }
+	if howMany(s.stack(), size, maxStack) > maxStack {
+		return out, nil
+	}
+	for at := range combos(s.stack(), size) {
+		id, err := x.identity(s, at)
 		if err != nil {
-			return
+			return nil, err
 		}
-		var id string
-		if id, err = x.identity(s, at); err == nil && id != "" {
+		if id != "" {
 			out[id] = at
 		}
-	})
-	return out, err
+	}
+	return out, nil
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -93,10 +94,13 @@ func (in *instance) complete() bool { return len(in.bases) >= len(in.parts) }
 func (in *instance) wanted() int {
 	n := 1
 	for _, l := range in.stack {
-		n *= len(in.row.Names[l])
+		n *= in.namesOf(l)
 	}
 	return n
 }
+
+// namesOf returns how many names the row gives a letter.
+func (in *instance) namesOf(letter string) int { return len(in.row.Names[letter]) }
 
 func (x *expansion) rowInstances(r *rule.Row) error {
 	envs, err := x.environments(r)
@@ -164,6 +168,11 @@ func (x *expansion) environments(r *rule.Row) ([]env, error) {
 		}
 		envs = next
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.Where)) {
+		if !x.Table.HasValue(name, r.Where[name]) {
+			return nil, fmt.Errorf("where: the table has no capture %q with a value %q", name, r.Where[name])
+		}
+	}
 	return envs, nil
 }
 
@@ -219,15 +228,14 @@ func (x *expansion) instantiate(r *rule.Row, e env, s *site) error {
 		return nil
 	}
 	var lacking []string
-	combos(in.stack, func(l string) int { return len(r.Names[l]) }, func(at map[string]int) {
+	for at := range combos(in.stack, in.namesOf) {
 		rel := fill(pattern, pick(r.Names, at))
-		p, ok := x.find(rel)
-		if !ok {
+		if p, ok := x.find(rel); ok {
+			in.bases = append(in.bases, base{p, at})
+		} else {
 			lacking = append(lacking, rel)
-			return
 		}
-		in.bases = append(in.bases, base{p, at})
-	})
+	}
 	if r.Optional && len(in.bases) == 0 {
 		return nil
 	}
@@ -262,41 +270,3 @@ func (x *expansion) find(rel string) (param, bool) {
 }
 
 func (x *expansion) claim(p param, row string) { p.tree.claimed[p.rel] = row }
-
-// combos visits every combination of positions of the letters.
-func combos(letters []string, size func(string) int, visit func(map[string]int)) {
-	pos := make([]int, len(letters))
-	for {
-		at := map[string]int{}
-		for i, l := range letters {
-			at[l] = pos[i]
-		}
-		for _, l := range letters {
-			if size(l) == 0 {
-				return
-			}
-		}
-		visit(at)
-		i := len(pos) - 1
-		for ; i >= 0; i-- {
-			if pos[i]++; pos[i] < size(letters[i]) {
-				break
-			}
-			pos[i] = 0
-		}
-		if i < 0 {
-			return
-		}
-	}
-}
-
-// pick turns positions into names.
-func pick(names map[string][]string, at map[string]int) map[string]string {
-	out := map[string]string{}
-	for l, i := range at {
-		if i < len(names[l]) {
-			out[l] = names[l][i]
-		}
-	}
-	return out
-}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
+	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/rule"
 	"github.com/loraconv/loraconv/core/tensor"
@@ -50,13 +52,43 @@ func (x *expansion) instanceLines(in *instance) error {
 	if err != nil {
 		return err
 	}
-	combos(letters, func(l string) int { return sizes[l] }, func(at map[string]int) {
-		if err != nil {
-			return
+	size := func(l string) int { return sizes[l] }
+	if x.lineCount += howMany(letters, size, maxLines); x.lineCount > maxLines {
+		x.lineCount = maxLines
+		x.tooLong(in, letters, sizes)
+		return nil
+	}
+	for at := range combos(letters, size) {
+		if err := x.line(in, sizes, at); err != nil {
+			return err
 		}
-		err = x.line(in, sizes, at)
-	})
-	return err
+	}
+	return nil
+}
+
+// maxLines bounds a plan's tensors: more than three times as many as the
+// largest models have, whose experts are written one by one. What is longer is
+// a size that a checkpoint states and no model has.
+const maxLines = 1 << 18
+
+// tooLong refuses an instance whose target's name stands for too many tensors.
+func (x *expansion) tooLong(in *instance, letters []string, sizes map[string]int) {
+	if x.tooMany() {
+		return
+	}
+	var names []string
+	for _, b := range in.bases {
+		if b.t != nil {
+			names = append(names, b.t.Name)
+		}
+	}
+	d := x.res.Diagnostics.Errorf(diag.Keys, CodeShape, "More tensors than a model has",
+		"row %q makes a tensor of each position up to %s of %s; a plan has at most %d tensors: is an axis of the checkpoint another than the row says?",
+		in.row.Name, describe(letters, sizes), strings.Join(names, ", "), maxLines)
+	d.Rule = in.row.Name
+	if len(names) > 0 {
+		d.Tensor = names[0]
+	}
 }
 
 // line writes one plan line.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"sort"
 	"strconv"
@@ -137,7 +138,6 @@ const maxGaps = 16 // reported for one place
 func (x *expansion) reportGaps(t *tree, b *rule.Block, place int, letters []string) {
 	size := map[string]int{}
 	have := map[string]bool{}
-	grid := 1
 	for _, s := range t.sites[b.Name] {
 		if s.place != place {
 			continue
@@ -147,9 +147,8 @@ func (x *expansion) reportGaps(t *tree, b *rule.Block, place int, letters []stri
 			size[l] = max(size[l], n+1)
 		}
 	}
-	for _, l := range letters {
-		grid *= size[l]
-	}
+	sizeOf := func(l string) int { return size[l] }
+	grid := howMany(letters, sizeOf, math.MaxInt32)
 	if len(have) == 0 || len(have) == grid {
 		return
 	}
@@ -160,16 +159,16 @@ func (x *expansion) reportGaps(t *tree, b *rule.Block, place int, letters []stri
 		return
 	}
 	gaps := 0
-	combos(letters, func(l string) int { return size[l] }, func(at map[string]int) {
+	for at := range combos(letters, sizeOf) {
 		path := fill(b.Places[place].Path, texts(at))
 		if have[path] || gaps == maxGaps {
-			return
+			continue
 		}
 		gaps++
 		d := x.res.Diagnostics.Errorf(diag.Keys, CodeMissing, "A part of the model is missing",
 			"source %q has nothing at %s, but %d others of block %q up to %s", t.src.Name, t.root+path, len(have), b.Name, describe(letters, size))
 		d.Tensor, d.Rule = t.root+path, b.Name
-	})
+	}
 }
 
 func texts(at map[string]int) map[string]string {

@@ -139,5 +139,5 @@ type blockFact struct {
 	where string
 }
 
-// maxStack bounds the positions of one stack axis that are looked at.
+// maxStack bounds how many instances of a block are looked at in one place.
 const maxStack = 1 << 14

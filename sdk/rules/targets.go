@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/glob"
 	"github.com/loraconv/loraconv/core/tensor"
 	"github.com/loraconv/loraconv/sdk"
@@ -58,12 +59,9 @@ func (x *expansion) match(name string) *targetRule {
 // dtype returns the element type of an output tensor. Integers and bools keep
 // theirs.
 func (x *expansion) dtype(in *instance, t *targetRule) tensor.DType {
-	stored := tensor.Float32
-	if in.bases[0].t != nil {
-		stored = in.bases[0].t.DType
-		if stored.Kind() != tensor.KindFloat {
-			return stored
-		}
+	stored := storedType(in)
+	if stored.Kind() != tensor.KindFloat {
+		return stored
 	}
 	want := x.DType
 	if t != nil && t.DType != "" {
@@ -79,8 +77,40 @@ func (x *expansion) dtype(in *instance, t *targetRule) tensor.DType {
 		}
 	}
 	d, err := tensor.ParseDType(want)
-	if err != nil {
-		return tensor.Float32
+	if err != nil { // of the table: admit has looked at what the spec says
+		x.noRuntime(in.row.Name)
+		return stored
 	}
 	return d
+}
+
+// noRuntime reports, once, a table that does not say what "mixed" is.
+func (x *expansion) noRuntime(row string) {
+	if x.unmixed {
+		return
+	}
+	x.unmixed = true
+	x.res.Diagnostics.Errorf(diag.Usage, CodeRuntime, "No layout \"mixed\" is known",
+		`dtype = "mixed" asks for the type in which the target's runtime keeps each tensor, and the plugin's table says none (row %q); say "float32", "bfloat16", "float16" or "source"`, row).Rule = row
+}
+
+// storedType is the type that all sources of an instance are stored in, or one
+// that holds the values of all; float32 where there is no source.
+func storedType(in *instance) tensor.DType {
+	out := tensor.Invalid
+	for _, b := range in.bases {
+		switch {
+		case b.t == nil || b.t.DType == out:
+		case out == tensor.Invalid:
+			out = b.t.DType
+		case b.t.DType == tensor.Float64 || out == tensor.Float64:
+			out = tensor.Float64
+		default:
+			out = tensor.Float32
+		}
+	}
+	if out == tensor.Invalid {
+		return tensor.Float32
+	}
+	return out
 }

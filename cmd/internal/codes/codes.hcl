@@ -250,6 +250,12 @@ group "What the spec says" {
     why   = "A row says how weights are moved; it must be exact."
     next  = "Compare it with a row of the plugin's own table; package core/rule describes the notation."
   }
+  code "no-runtime-type" {
+    exit  = [64]
+    means = "dtype = \"mixed\" is asked of a plugin whose table does not say in which type the runtime keeps a tensor."
+    why   = "Another type in its place would be a guess."
+    next  = "Say float32, bfloat16, float16 or source."
+  }
   code "bad-size" {
     exit  = [64]
     means = "A size in bytes cannot be read."
