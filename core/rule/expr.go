@@ -213,7 +213,8 @@ func checkNesting(b []byte) error {
 	if diags.HasErrors() {
 		return fmt.Errorf("%s", diags[0].Detail)
 	}
-	depth, unary := 0, 0
+	var open []hclsyntax.TokenType
+	unary := 0 // signs and conditions, each of which may hold the next, since the argument began
 	for _, t := range tokens {
 		if t.Type == hclsyntax.TokenOHeredoc {
 			return fmt.Errorf("line %d: a heredoc is not part of the notation", t.Range.Start.Line)
@@ -221,18 +222,18 @@ func checkNesting(b []byte) error {
 		switch t.Type {
 		case hclsyntax.TokenOParen, hclsyntax.TokenOBrack, hclsyntax.TokenOBrace, hclsyntax.TokenOQuote,
 			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl, hclsyntax.TokenOHeredoc:
-			depth++
+			open = append(open, t.Type)
 		case hclsyntax.TokenCParen, hclsyntax.TokenCBrack, hclsyntax.TokenCBrace, hclsyntax.TokenCQuote,
 			hclsyntax.TokenTemplateSeqEnd, hclsyntax.TokenCHeredoc:
-			depth--
-		}
-		unaryStep := t.Type == hclsyntax.TokenMinus || t.Type == hclsyntax.TokenBang || t.Type == hclsyntax.TokenQuestion
-		if unaryStep {
+			open = open[:max(0, len(open)-1)]
+		case hclsyntax.TokenMinus, hclsyntax.TokenBang, hclsyntax.TokenQuestion:
 			unary++
-		} else if t.Type == hclsyntax.TokenNewline {
-			unary = 0
+		case hclsyntax.TokenNewline: // within ( and [ it ends nothing
+			if len(open) == 0 || open[len(open)-1] == hclsyntax.TokenOBrace {
+				unary = 0
+			}
 		}
-		if depth > 32 || unary > 64 {
+		if len(open) > 32 || unary > 64 {
 			return fmt.Errorf("nested deeper than 32 levels")
 		}
 	}

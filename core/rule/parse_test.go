@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -341,4 +342,33 @@ func FuzzAxes(f *testing.F) {
 			t.Fatalf("%q prints as %q: %v", s, FormatAxes(a), err)
 		}
 	})
+}
+
+// TestNestingIsBounded: HCL's parser recurses, and a stack that overflows ends
+// the process. A line break within brackets ends no expression.
+func TestNestingIsBounded(t *testing.T) {
+	const many = 500
+	for name, value := range map[string]string{
+		"brackets":            strings.Repeat("(", many) + "1" + strings.Repeat(")", many),
+		"signs":               strings.Repeat("-", many) + "1",
+		"signs, a line each":  "(" + strings.Repeat("-\n", many) + "1)",
+		"not, a line each":    "(" + strings.Repeat("!\n", many) + "true)",
+		"conditions":          strings.Repeat("a ? b : ", many) + "c",
+		"conditions, by line": "(" + strings.Repeat("a ? b :\n", many) + "c)",
+	} {
+		if _, err := Parse("define \"x\" {\n  value = "+value+"\n}\n", "t"); err == nil || !strings.Contains(err.Error(), "nested deeper") {
+			t.Errorf("%s: error %.100v", name, err)
+		}
+		if _, err := ParseExpr(value); err == nil || !strings.Contains(err.Error(), "nested deeper") {
+			t.Errorf("%s, alone: error %.100v", name, err)
+		}
+	}
+	// Lines that end arguments begin anew.
+	var lines strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&lines, "define \"d%d\" {\n  value = -1\n}\n", i)
+	}
+	if _, err := Parse(lines.String(), "t"); err != nil {
+		t.Error(err)
+	}
 }

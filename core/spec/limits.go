@@ -24,13 +24,11 @@ const (
 	maxFor     = 2       // for within for
 	maxNumber  = 64      // characters of a number
 	maxPieces  = 4096    // of text or interpolation in one template
+	// maxJoining bounds the bytes that the parser copies to join the pieces of
+	// one text: it appends piece by piece, which is quadratic, and the lexer cuts
+	// a text at each % and at each line.
 	maxJoining = 32 << 20
 )
-
-// maxJoining bounds the bytes that the parser copies to join the pieces of one
-// text: it appends piece by piece, which is quadratic, and the lexer cuts a
-// text at each % and at each line.
-const ()
 
 // limit is a fault of the scan.
 type limit struct {
