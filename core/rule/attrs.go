@@ -173,6 +173,9 @@ func (a attrs) expr(k string) *Expr {
 
 func (p *parser) exprAt(x hclsyntax.Expression) *Expr {
 	r := x.Range()
+	if n := r.End.Byte - r.Start.Byte; n > maxExpr {
+		p.fail(r, "%v", tooLong(n))
+	}
 	e := &Expr{text: strings.TrimSpace(p.src[r.Start.Byte:r.End.Byte]), x: x}
 	if err := e.check(); err != nil {
 		p.fail(r, "%v", err)

@@ -24,10 +24,16 @@ type Expr struct {
 	x    hclsyntax.Expression
 }
 
+// maxExpr is the length of the longest expression, in bytes: each operator in a
+// chain is a level of the tree, which is walked and evaluated recursively.
+const maxExpr = 4096
+
+func tooLong(n int) error { return fmt.Errorf("expression of %d bytes, at most %d", n, maxExpr) }
+
 // ParseExpr reads an expression.
 func ParseExpr(text string) (*Expr, error) {
-	if len(text) > 4096 {
-		return nil, fmt.Errorf("expression of %d bytes, at most 4096", len(text))
+	if len(text) > maxExpr {
+		return nil, tooLong(len(text))
 	}
 	if err := checkNesting([]byte(text)); err != nil {
 		return nil, err

@@ -363,6 +363,9 @@ func TestNestingIsBounded(t *testing.T) {
 			t.Errorf("%s, alone: error %.100v", name, err)
 		}
 	}
+	if _, err := Parse("define \"x\" {\n  value = 1"+strings.Repeat("+1", many*10)+"\n}\n", "t"); err == nil || err.Error() != "t:2: expression of 10001 bytes, at most 4096" {
+		t.Errorf("a long sum: error %v", err)
+	}
 	// Lines that end arguments begin anew.
 	var lines strings.Builder
 	for i := range 200 {
