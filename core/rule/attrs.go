@@ -173,11 +173,10 @@ func (a attrs) expr(k string) *Expr {
 
 func (p *parser) exprAt(x hclsyntax.Expression) *Expr {
 	r := x.Range()
+	e := &Expr{text: strings.TrimSpace(p.src[r.Start.Byte:r.End.Byte]), x: x}
 	if n := r.End.Byte - r.Start.Byte; n > maxExpr {
 		p.fail(r, "%v", tooLong(n))
-	}
-	e := &Expr{text: strings.TrimSpace(p.src[r.Start.Byte:r.End.Byte]), x: x}
-	if err := e.check(); err != nil {
+	} else if err := e.check(); err != nil {
 		p.fail(r, "%v", err)
 	}
 	return e

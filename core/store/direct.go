@@ -10,7 +10,7 @@ const (
 	directBlock = 4 << 10 // what offsets, lengths and addresses must be multiples of
 	directRoom  = 2 << 20 // bytes that are handed over at one time
 	directLeast = 256 << 10
-	directRooms = 2 // writers at one time; more only wait for the same disk
+	directRooms = 2 // writers at one time, of all files; more only wait for the same disk
 )
 
 // directFile writes whole blocks straight to the disk. That costs a fifth of
@@ -21,17 +21,23 @@ type directFile struct {
 	rooms chan []byte // nil until first used
 }
 
+// allRooms are the rooms of all directFiles, so that what they hold does not
+// grow with the number of files.
+var allRooms = func() chan []byte {
+	c := make(chan []byte, directRooms)
+	for range directRooms {
+		c <- nil
+	}
+	return c
+}()
+
 // newDirect returns nil where f's file system has no such writes.
 func newDirect(f *os.File) *directFile {
 	g := openDirect(f, os.O_WRONLY)
 	if g == nil {
 		return nil
 	}
-	d := &directFile{f: g, rooms: make(chan []byte, directRooms)}
-	for range directRooms {
-		d.rooms <- nil
-	}
-	return d
+	return &directFile{f: g, rooms: allRooms}
 }
 
 // split says how many bytes of a write of n bytes at off come before the first

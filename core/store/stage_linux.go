@@ -15,7 +15,7 @@ func allocate(f *os.File, size int64) error {
 	if size == 0 {
 		return nil
 	}
-	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
+	err := retried(func() error { return unix.Fallocate(int(f.Fd()), 0, 0, size) })
 	switch {
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
 		return f.Truncate(size)
@@ -34,11 +34,13 @@ func freeSpace(dir string) (int64, error) {
 	if st.Blocks == 0 { // file systems without a size
 		return -1, nil
 	}
-	return int64(st.Bavail) * st.Bsize, nil
+	return product(st.Bavail, uint64(st.Bsize)), nil
 }
 
 func renameNoReplace(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	err := retried(func() error {
+		return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	})
 	switch {
 	case errors.Is(err, unix.EEXIST), errors.Is(err, unix.ENOTEMPTY):
 		return fs.ErrExist
@@ -51,7 +53,9 @@ func renameNoReplace(from, to string) error {
 // exchange swaps two names, so that one of the two outputs is always there. An
 // error wraps errors.ErrUnsupported where the file system cannot.
 func exchange(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE)
+	err := retried(func() error {
+		return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE)
+	})
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
 		return errors.ErrUnsupported
 	}

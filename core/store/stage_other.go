@@ -18,7 +18,7 @@ func freeSpace(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, err
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	return product(uint64(max(0, int64(st.Bavail))), uint64(st.Bsize)), nil // BSDs count below zero
 }
 
 func renameNoReplace(from, to string) error { return renamePlain(from, to) }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
+	"math/bits"
 	"os"
 	"strconv"
 	"strings"
@@ -18,17 +20,19 @@ import (
 // the process.
 func lockFile(name string) (*os.File, error) {
 	for range 100 {
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+		f, made, err := openLock(name)
 		if err != nil {
 			return nil, err
 		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if err := retried(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }); err != nil {
 			holder := holderOf(f)
 			_ = f.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
 				return nil, fmt.Errorf("%s: %w%s", name, ErrLocked, holder)
 			}
-			_ = os.Remove(name)
+			if made { // what was there may be locked by somebody
+				_ = os.Remove(name)
+			}
 			return nil, fmt.Errorf("lock %s: %w", name, err)
 		}
 		// The holder before us may have removed the name between open and lock.
@@ -44,6 +48,23 @@ func lockFile(name string) (*os.File, error) {
 		_ = f.Close()
 	}
 	return nil, fmt.Errorf("%s: %w: it keeps vanishing", name, ErrLocked)
+}
+
+// openLock opens the lock's file, and says whether it made it.
+func openLock(name string) (f *os.File, made bool, err error) {
+	const flags = os.O_RDWR | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+	for range 100 {
+		if f, err = os.OpenFile(name, flags|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+			return f, true, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+		if f, err = os.OpenFile(name, flags, 0); !errors.Is(err, fs.ErrNotExist) {
+			break // else it vanished meanwhile
+		}
+	}
+	return f, false, err
 }
 
 // tellHolder writes our process id into a lock that is held, for people only:
@@ -72,7 +93,7 @@ func renamePlain(from, to string) error {
 	if _, err := os.Lstat(to); err == nil {
 		return fs.ErrExist
 	}
-	err := syscall.Rename(from, to)
+	err := retried(func() error { return syscall.Rename(from, to) })
 	if errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.ENOTEMPTY) {
 		return fs.ErrExist
 	}
@@ -89,4 +110,25 @@ func syncDir(dir string) error {
 		err = nil // a file system without directory fsync
 	}
 	return errors.Join(err, d.Close())
+}
+
+// retried makes a system call anew while a signal interrupts it, as package os
+// does. The Go runtime sends itself signals, and some file systems give up at
+// any: tmpfs while it allocates, others while they rename.
+func retried(call func() error) error {
+	err := call()
+	for errors.Is(err, unix.EINTR) {
+		err = call()
+	}
+	return err
+}
+
+// product is blocks times their size, or the most there is: some file systems
+// without an end say that all of it is free.
+func product(blocks, size uint64) int64 {
+	hi, lo := bits.Mul64(blocks, size)
+	if hi != 0 || lo > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(lo)
 }

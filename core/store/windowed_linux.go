@@ -22,10 +22,7 @@ func waitWriteback(f *os.File, off, n int64) error {
 }
 
 func syncRange(f *os.File, off, n int64, flags int) error {
-	err := unix.SyncFileRange(int(f.Fd()), off, n, flags)
-	for errors.Is(err, unix.EINTR) {
-		err = unix.SyncFileRange(int(f.Fd()), off, n, flags)
-	}
+	err := retried(func() error { return unix.SyncFileRange(int(f.Fd()), off, n, flags) })
 	switch {
 	case err == nil:
 		return nil
