@@ -2,6 +2,7 @@ package orbax
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -21,6 +22,7 @@ type database struct {
 	ocdbt   bool
 	entries []ocdbt.Entry
 	odd     map[string]error // paths in a directory that are neither file nor directory, and why
+	folders []string         // directories in a directory
 }
 
 const processPrefix = "ocdbt.process_"
@@ -74,6 +76,9 @@ func walkDirectory(ctx context.Context, dir below) (*database, error) {
 		for _, e := range entries {
 			name := path.Join(prefix, e.Name())
 			if e.IsDir() {
+				if db.folders = append(db.folders, name); len(db.folders) > maxWalkFiles {
+					return fmt.Errorf("directory %q holds more than %d directories: %w", dir.dir, maxWalkFiles, store.ErrUnsupported)
+				}
 				if err := walk(name, depth+1); err != nil {
 					return err
 				}
@@ -81,6 +86,9 @@ func walkDirectory(ctx context.Context, dir below) (*database, error) {
 			}
 			info, err := dir.root.Stat(dir.path(name))
 			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				db.odd[name] = fmt.Errorf("%q is a link to nothing: %w", name, store.ErrCorrupt)
+				continue
 			case err != nil:
 				db.odd[name] = openError(name, err)
 				continue

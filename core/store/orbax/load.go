@@ -21,11 +21,17 @@ type loader struct {
 	strings map[string]string
 	arrays  map[string]*array // by storage name
 	docs    map[string][]byte
+	guessed bool // the leaves are those that the storage holds arrays for
 }
 
 func (l *loader) run(ctx context.Context, sum hash.Hash) error {
 	if err := l.loadStrings(sum); err != nil {
 		return err
+	}
+	if l.guessed {
+		if err := l.guessStrings(); err != nil {
+			return err
+		}
 	}
 	for i := range l.meta.leaves {
 		if err := ctx.Err(); err != nil {
@@ -69,6 +75,17 @@ func (l *loader) loadStrings(sum hash.Hash) error {
 	}
 	l.strings, err = readStrings(data)
 	return err
+}
+
+// guessStrings adds the texts to leaves that were made of the names of arrays.
+func (l *loader) guessStrings() error {
+	for _, name := range sortedKeys(l.strings) {
+		l.meta.leaves = append(l.meta.leaves, leaf{path: strings.Split(name, "."), valueType: "string"})
+	}
+	if err := l.meta.checkPaths(); err != nil {
+		return fmt.Errorf("%s: %w: %w", noNames(l.tree.dir.dir), err, store.ErrCorrupt)
+	}
+	return nil
 }
 
 // resolve finds out what a leaf is.
@@ -157,6 +174,9 @@ func (l *loader) claim(sum hash.Hash) error {
 		}
 		return a.count(index, v)
 	})
+	if err == nil {
+		err = t.misplaced(l.arrays)
+	}
 	if err != nil {
 		return err
 	}

@@ -441,6 +441,56 @@ func folder(t *testing.T, shape, chunks string, files map[string]int) string {
 	return dir
 }
 
+// TestMisplaced: a chunk that is missing stands for the fill value, one that is
+// there and cannot be read does not.
+func TestMisplaced(t *testing.T) {
+	for name, place := range map[string]func(path string) error{
+		"directory":         func(path string) error { return os.Mkdir(path, 0o755) },
+		"link to directory": func(path string) error { return os.Symlink("../w", path) },
+		"link to nothing":   func(path string) error { return os.Symlink("nowhere", path) },
+		"link to itself":    func(path string) error { return os.Symlink("1", path) },
+		"link outside":      func(path string) error { return os.Symlink("/", path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t, "[2]", "[1]", map[string]int{"0": 4})
+			if m := mustTree(t, mustOpen(t, dir, Options{}), ".").Manifest(); m.Tensors[0].Missing != 1 {
+				t.Errorf("%d chunks are missing, wanted 1", m.Tensors[0].Missing)
+			}
+			if err := place(filepath.Join(dir, "w", "1")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := mustOpen(t, dir, Options{}).Tree("."); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), `"w/1"`) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// TestOddMetadata: a _METADATA that is no file is a damaged one.
+func TestOddMetadata(t *testing.T) {
+	dir := folder(t, "[2]", "[2]", map[string]int{"0": 8})
+	path := filepath.Join(dir, treeFile)
+	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mustOpen(t, dir, Options{}).Tree("."); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), treeFile) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestGuessedStrings: without _METADATA, texts are not dropped.
+func TestGuessedStrings(t *testing.T) {
+	dir := folder(t, "[2]", "[2]", map[string]int{"0": 8})
+	writeFile(t, filepath.Join(dir, stringsFile), `{"a.b": "text"}`)
+	if err := os.Remove(filepath.Join(dir, treeFile)); err != nil {
+		t.Fatal(err)
+	}
+	m := mustTree(t, mustOpen(t, dir, Options{}), ".").Manifest()
+	if d := cmp.Diff([]manifest.String{{Path: []string{"a", "b"}, Value: "text"}}, m.Strings); d != "" || len(m.Tensors) != 1 || len(m.Warnings) == 0 {
+		t.Errorf("%s, %d tensors, warnings %q", d, len(m.Tensors), m.Warnings)
+	}
+}
+
 // TestLeftOver: chunks beyond the shape would be dropped; a file that is no
 // chunk is none.
 func TestLeftOver(t *testing.T) {

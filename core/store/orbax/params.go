@@ -90,6 +90,9 @@ func (t *tree) noArray(a *array) error {
 	if !t.db.ocdbt && !localName(a.name) {
 		return fmt.Errorf("its name %q leads out of the directory of the checkpoint, or is none: %w", a.name, store.ErrCorrupt)
 	}
+	if !t.db.ocdbt {
+		return fmt.Errorf("%s lists it, but the checkpoint holds no array %q: there is no file %q or %q, and no %s: %w", treeFile, a.name, a.key(".zarray"), a.key("zarr.json"), ocdbt.Manifest, store.ErrCorrupt)
+	}
 	return fmt.Errorf("%s lists it, but the checkpoint holds no array %q: %w", treeFile, a.name, store.ErrCorrupt)
 }
 
@@ -161,6 +164,33 @@ func splits(key string) func(func(string, string) bool) {
 			}
 		}
 	}
+}
+
+// misplaced reports something at the path of a chunk that is no file. Chunks
+// that are missing stand for the fill value; this one is there, and cannot be
+// read.
+func (t *tree) misplaced(arrays map[string]*array) error {
+	chunkOf := func(path string) *array {
+		for name, rest := range splits(path) {
+			if a := arrays[name]; a != nil {
+				if at, ok := a.ParseKey(rest); ok && a.InGrid(at) {
+					return a
+				}
+			}
+		}
+		return nil
+	}
+	for _, path := range sortedKeys(t.db.odd) {
+		if a := chunkOf(path); a != nil {
+			return fmt.Errorf("parameter %q, chunk %q: %w", a.name, path, t.db.odd[path])
+		}
+	}
+	for _, path := range t.db.folders {
+		if a := chunkOf(path); a != nil && arrays[path] == nil {
+			return fmt.Errorf("parameter %q: chunk %q is a directory: %w", a.name, path, store.ErrCorrupt)
+		}
+	}
+	return nil
 }
 
 // count notes a chunk that is present, and reads the index of a shard.

@@ -43,6 +43,7 @@ type look struct {
 	dir   string
 	files map[string]bool
 	dirs  []string
+	odd   map[string]bool // neither file nor directory, nor a link to one
 }
 
 func lookAt(root *os.Root, dir string) (*look, error) {
@@ -50,22 +51,25 @@ func lookAt(root *os.Root, dir string) (*look, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &look{root: root, dir: dir, files: map[string]bool{}}
+	l := &look{root: root, dir: dir, files: map[string]bool{}, odd: map[string]bool{}}
 	for _, e := range entries {
 		switch kind := kindOf(root, path.Join(dir, e.Name()), e); {
 		case kind.IsDir():
 			l.dirs = append(l.dirs, e.Name())
 		case kind.IsRegular():
 			l.files[e.Name()] = true
+		default:
+			l.odd[e.Name()] = true
 		}
 	}
 	return l, nil
 }
 
 // isTree reports whether the directory says of itself that it holds a tree of
-// parameters.
+// parameters. What is called _METADATA and is no file is a damaged one, and not
+// a reason to take every array for a tree of its own.
 func (l *look) isTree() bool {
-	return l.files[treeFile] || l.files["manifest.ocdbt"] || l.files[legacyFile] ||
+	return l.files[treeFile] || l.odd[treeFile] || slices.Contains(l.dirs, treeFile) || l.files["manifest.ocdbt"] || l.files[legacyFile] ||
 		slices.ContainsFunc(l.dirs, func(d string) bool { return strings.HasPrefix(d, processPrefix) })
 }
 

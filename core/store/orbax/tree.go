@@ -56,12 +56,13 @@ func (t *tree) load(ctx context.Context, name string) error {
 	if t.db, err = openDatabase(ctx, t.dir, use, sum); err != nil {
 		return err
 	}
+	guessed := meta == nil && legacy == nil
 	if meta == nil {
 		if meta, err = t.guessStructure(legacy); err != nil {
 			return err
 		}
 	}
-	l := &loader{tree: t, meta: meta, legacy: legacy, arrays: map[string]*array{}, docs: map[string][]byte{}}
+	l := &loader{tree: t, meta: meta, legacy: legacy, arrays: map[string]*array{}, docs: map[string][]byte{}, guessed: guessed}
 	if err := l.run(ctx, sum); err != nil {
 		return err
 	}
