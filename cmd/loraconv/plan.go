@@ -34,7 +34,7 @@ func (a *app) planCommand() *cobra.Command {
 	}
 	f.register(c)
 	f.registerJSON(c)
-	c.Flags().StringVar(&out, "out", "", "write a plan `file`, which \"loraconv run\" takes")
+	c.Flags().StringVar(&out, "out", "", "write a plan `file`, which \"loraconv run\" takes; it holds sensitive values, too")
 	return c
 }
 
@@ -69,7 +69,13 @@ func (a *app) plan(ctx context.Context, o session.Options, path, file string, as
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, b, 0o644); err != nil {
+	mode := os.FileMode(0o644)
+	for _, v := range s.File.Variables {
+		if v.Sensitive {
+			mode = 0o600 // paths stand in it as they are
+		}
+	}
+	if err := os.WriteFile(file, b, mode); err != nil {
 		return diag.New(diag.Output, "output-failed", "The plan file could not be written", "%v", err)
 	}
 	fmt.Fprintf(a.stderr, "wrote %s\n", view.Printable(file))

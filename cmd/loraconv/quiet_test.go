@@ -101,6 +101,149 @@ conversion "robot" {
 	}
 }
 
+// A value that goes into what is computed, and into what outputs say of
+// themselves, shows nowhere either: "(sensitive)" stands in its place, in each
+// form of its own.
+func TestSensitiveValuesInEveryForm(t *testing.T) {
+	all := published(t)
+	examples := absolute(t, "../../examples")
+	t.Chdir(t.TempDir())
+	const secret, number = "hunter2", "123.4375"
+	if err := os.CopyFS("openpi "+secret, os.DirFS(filepath.Join(examples, "openpi-pi05-lora", "checkpoint"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS("maxtext "+secret, os.DirFS(filepath.Join(examples, "maxtext-llama31-lora"))); err != nil {
+		t.Fatal(err)
+	}
+	variables := `variable "s" {
+  sensitive = true
+}
+variable "n" {
+  type      = number
+  sensitive = true
+}
+`
+	rule := `
+  rule "r" {
+    match = ["**.self_attn.o_proj.weight"]
+    scale = var.n
+  }
+`
+	specs := map[string]string{
+		"openpi": variables + `source "openpi" "ft" {
+  path = "openpi ${var.s}"
+  drop "one" {
+    match  = ["params/PaliGemma/llm/layers/mlp_1/*lora*"]
+    reason = "because of ${var.s}"
+  }
+  lora { alpha = 4 }
+}
+conversion "robot" {
+  source = source.openpi.ft` + rule + `
+  output "pytorch" { path = "out/openpi ${var.s}" }
+}
+`,
+		"maxtext": variables + `source "maxtext" "base" {
+  path  = "maxtext ${var.s}/checkpoint/base"
+  model = "llama3.1-8b"
+}
+source "maxtext" "lora" {
+  path = "maxtext ${var.s}/checkpoint/lora"
+}
+conversion "model" {
+  source   = source.maxtext.base
+  adapters = [source.maxtext.lora]` + rule + `
+  output "huggingface" {
+    path     = "out/maxtext ${var.s}"
+    template = "maxtext ${var.s}/template"
+  }
+}
+`,
+	}
+	quiet := func(what, text string, wants ...string) {
+		t.Helper()
+		for _, s := range []string{secret, number} {
+			if strings.Contains(text, s) {
+				t.Errorf("%s shows %q:\n%.3000s", what, s, text)
+			}
+		}
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not show %q:\n%.3000s", what, want, text)
+			}
+		}
+	}
+	ask := func(want int, args ...string) string {
+		t.Helper()
+		code, stdout, stderr := loraconv(t, append(args, "-var", "s="+secret, "-var", "n="+number)...)
+		if code != want {
+			t.Errorf("%v: exit %d, wanted %d\n%s%s", args, code, want, stdout, stderr)
+		}
+		return stdout + stderr
+	}
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range specs {
+		write(name+".hcl", text)
+	}
+
+	const tensor = "paligemma_with_expert.paligemma.model.language_model.layers.1.self_attn.o_proj.weight"
+	quiet("explain", ask(0, "explain", "openpi.hcl", "-tensor", tensor), "add (sensitive) * einsum")
+	quiet("plan", ask(0, "plan", "openpi.hcl"), "(sensitive))", "because of (sensitive)", "source   ft: openpi (sensitive)")
+	stream := ask(0, "plan", "openpi.hcl", "-json")
+	quiet("plan -json", stream, `"scale":"(sensitive)"`, `"reason":"because of (sensitive)"`, `openpi (sensitive)"`)
+	events(t, all["events"], stream, map[string]int{})
+	if st, err := os.Stat("s.plan"); err == nil {
+		t.Error(st)
+	}
+	ask(0, "plan", "openpi.hcl", "-out", "s.plan")
+	if st, err := os.Stat("s.plan"); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("a plan file, in which paths stand as they are: %v, %v", st, err)
+	}
+	for name := range specs {
+		quiet("run", ask(0, "run", name+".hcl"), "published out/"+name+" (sensitive)")
+		quiet("run -json", ask(0, "run", name+".hcl", "-json"), `/out/`+name+` (sensitive)"`)
+		for file, wants := range map[string][]string{
+			"loraconv.manifest.json": {}, "loraconv.provenance.json": {name + " (sensitive)/"}, "README.md": {"scale = (sensitive)"}, "config.json": {},
+		} {
+			b, err := os.ReadFile(filepath.Join("out", name+" "+secret, file))
+			if os.IsNotExist(err) && file == "README.md" && name == "openpi" {
+				continue // it has no model card
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if file == "loraconv.manifest.json" && name == "openpi" {
+				wants = []string{"because of (sensitive)"}
+			}
+			quiet(file, string(b), wants...)
+		}
+	}
+
+	// Faults of a run, and warnings.
+	foreign := strings.Replace(specs["openpi"], `"out/openpi ${var.s}"`, `"mine ${var.s}"`, 1)
+	write("mine "+secret+"/file", "x")
+	write("foreign.hcl", foreign)
+	reference := strings.Replace(specs["openpi"], `  output "pytorch" { path = "out/openpi`, `  check "reference" { path = "nowhere ${var.s}" }
+  output "pytorch" { path = "out/other`, 1)
+	write("reference.hcl", reference)
+	for _, flags := range [][]string{nil, {"-json"}} {
+		quiet("a foreign output", ask(9, append([]string{"run", "foreign.hcl"}, flags...)...), "mine (sensitive)")
+		quiet("a reference that is not there", ask(4, append([]string{"run", "reference.hcl"}, flags...)...), "nowhere (sensitive)")
+		write("out/.openpi "+secret+".loraconv-stage/file", "left by a run that died")
+		quiet("a stage that was left", ask(0, append([]string{"run", "openpi.hcl", "-force"}, flags...)...), "beside", "(sensitive)")
+	}
+	text := ask(64, "explain", "openpi.hcl", "-tensor", tensor, "-var", "x="+secret)
+	quiet("a fault of explain", text, "unknown-variable")
+}
+
 // Names from a file that hold control characters, line breaks and the like
 // reach a terminal as escapes.
 func TestNamesFromFilesAreEscaped(t *testing.T) {

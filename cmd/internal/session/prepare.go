@@ -135,6 +135,7 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 		p.Drops = append(p.Drops, o.drops...)
 		m[o.Name] = o.Manifest
 	}
+	b.hideRemarks(p)
 	if err := b.recordSpec(p); err != nil {
 		b.ds.Add(diag.New(diag.Other, "failed", "The record of the conversion cannot be written", "%v", err))
 		return nil
@@ -181,6 +182,19 @@ func (b *builder) check(resp *sdk.PlanResponse) *Prepared {
 		b.ds.Add(d)
 	}
 	return out
+}
+
+// hideRemarks takes the values of sensitive variables out of what a plan tells
+// people, which stands in manifests and model cards as well.
+func (b *builder) hideRemarks(p *plan.Plan) {
+	hide := b.s.File.Redact
+	for i := range p.Drops {
+		p.Drops[i].Reason = hide(p.Drops[i].Reason)
+	}
+	for i := range p.Facts {
+		f := &p.Facts[i]
+		f.Value, f.From = hide(f.Value), hide(f.From)
+	}
 }
 
 // absolute makes paths independent of the working directory, so that a plan

@@ -156,13 +156,13 @@ func (r *record) encodeProvenance(s *Session, p *Prepared, manifest []byte) ([]b
 	b.InternalParameters = map[string]any{"plan_sha256": p.Digest, "goos": runtime.GOOS, "goarch": runtime.GOARCH, "memory": memory, "workers": workers}
 	for _, o := range p.Sources {
 		b.ResolvedDependencies = append(b.ResolvedDependencies, receipt.Dependency{
-			Name: o.Name, URI: "file://" + filepath.ToSlash(o.Root), Digest: map[string]string{"loraconv_fingerprint_sha256": o.Fingerprint},
+			Name: o.Name, URI: s.uri(o.Root), Digest: map[string]string{"loraconv_fingerprint_sha256": o.Fingerprint},
 			Annotations: map[string]any{"tree": o.Tree, "role": o.Role, "payload": "chunk data is not covered by the fingerprint"},
 		})
 	}
 	if p.Template != nil {
 		b.ResolvedDependencies = append(b.ResolvedDependencies, receipt.Dependency{
-			Name: templateName, URI: "file://" + filepath.ToSlash(p.Template.Path), Digest: map[string]string{"loraconv_fingerprint_sha256": p.Template.Fingerprint},
+			Name: templateName, URI: s.uri(p.Template.Path), Digest: map[string]string{"loraconv_fingerprint_sha256": p.Template.Fingerprint},
 		})
 	}
 	b.ResolvedDependencies = append(b.ResolvedDependencies, pluginDependency(&p.Plugin))
@@ -171,6 +171,14 @@ func (r *record) encodeProvenance(s *Session, p *Prepared, manifest []byte) ([]b
 		Metadata: receipt.Metadata{StartedOn: r.started.UTC().Format(time.RFC3339), FinishedOn: time.Now().UTC().Format(time.RFC3339)},
 	}
 	return st.Encode()
+}
+
+// uri names a directory, without the values of sensitive variables.
+func (s *Session) uri(dir string) string {
+	if s.File != nil {
+		dir = s.File.Redact(dir)
+	}
+	return "file://" + filepath.ToSlash(dir)
 }
 
 // pluginDependency is the plugin that planned: its name, its version, and the

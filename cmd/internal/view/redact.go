@@ -61,8 +61,12 @@ func hideIn(v reflect.Value, hide func(string) string) reflect.Value {
 	return v
 }
 
-// hideInJSON applies hide to the texts of a document, its keys excepted. The
-// order of its keys changes only where something is hidden.
+// factors are the keys of a plan line whose numbers may come from a spec.
+var factors = map[string]bool{"scale": true, "mul": true, "div": true, "add": true}
+
+// hideInJSON applies hide to the texts of a document, its keys excepted, and to
+// factors; a number that is hidden becomes a text. The order of its keys
+// changes only where something is hidden.
 func hideInJSON(doc json.RawMessage, hide func(string) string) json.RawMessage {
 	d := json.NewDecoder(bytes.NewReader(doc))
 	d.UseNumber()
@@ -71,25 +75,30 @@ func hideInJSON(doc json.RawMessage, hide func(string) string) json.RawMessage {
 		return doc
 	}
 	changed := false
-	var walk func(any) any
-	walk = func(v any) any {
+	var walk func(key string, v any) any
+	walk = func(key string, v any) any {
 		switch x := v.(type) {
 		case string:
 			s := hide(x)
 			changed = changed || s != x
 			return s
+		case json.Number:
+			if s := hide(x.String()); factors[key] && s != x.String() {
+				changed = true
+				return s
+			}
 		case []any:
 			for i := range x {
-				x[i] = walk(x[i])
+				x[i] = walk(key, x[i])
 			}
 		case map[string]any:
 			for k := range x {
-				x[k] = walk(x[k])
+				x[k] = walk(k, x[k])
 			}
 		}
 		return v
 	}
-	v = walk(v)
+	v = walk("", v)
 	if !changed {
 		return doc
 	}

@@ -74,17 +74,20 @@ func (t *Text) Diagnostics(f *spec.File, ds diag.List) {
 		return
 	}
 	t.live.Clear()
+	shown := make(diag.List, len(ds))
+	for i, d := range ds {
+		x := *d
+		if f == nil {
+			x.Range = nil // there are no lines to show
+		} else {
+			x.Summary, x.Detail = f.Redact(x.Summary), f.Redact(x.Detail)
+		}
+		shown[i] = &x
+	}
 	if f == nil {
 		f = &spec.File{}
-		for i, d := range ds { // there are no lines to show
-			if d.Range != nil {
-				plain := *d
-				plain.Range = nil
-				ds[i] = &plain
-			}
-		}
 	}
-	_ = f.Render(t.stderr, ds, t.options)
+	_ = f.Render(t.stderr, shown, t.options)
 	t.hint(ds)
 }
 
