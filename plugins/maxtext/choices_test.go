@@ -390,3 +390,23 @@ func TestQueryScaleWarning(t *testing.T) {
 		}
 	}
 }
+
+// A template of another model is told from every size, and each time in the
+// same order.
+func TestOtherSizesInOneOrder(t *testing.T) {
+	other := map[string]any{"model_type": "llama", "hidden_size": 1.0, "num_attention_heads": 1.0, "num_key_value_heads": 1.0, "head_dim": 1.0, "intermediate_size": 1.0}
+	var first []string
+	for range 8 {
+		resp := smallPlan(t, "llama3.1-8b.unscan", func(r *sdk.PlanRequest) { r.Output.Template = &sdk.Template{Config: other} })
+		var said []string
+		for _, d := range resp.Diagnostics {
+			said = append(said, d.Detail)
+		}
+		if first == nil {
+			first = said
+		}
+		if d := cmp.Diff(first, said); d != "" || len(said) != 5 {
+			t.Fatalf("%d faults, wanted 5, in the order of the first time:\n%s", len(said), d)
+		}
+	}
+}

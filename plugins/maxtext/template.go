@@ -2,6 +2,7 @@ package maxtext
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -87,7 +88,8 @@ func (c *conversion) checkConfig(res *rules.Result) {
 	if n, ok := sizes["rotary pairs"]; ok {
 		sizes["head dim"] = 2 * n
 	}
-	for what, keys := range dimensions {
+	for _, what := range slices.Sorted(maps.Keys(dimensions)) {
+		keys := dimensions[what]
 		have, ok := sizes[what]
 		if _, apart := sizes["moe width"]; what == "mlp dim" && sizes["experts"] > 0 && !apart && !strings.HasPrefix(c.family.name, "deepseek") {
 			if _, _, moe := c.configNumber("moe_intermediate_size"); moe {

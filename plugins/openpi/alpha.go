@@ -2,6 +2,8 @@ package openpi
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -69,12 +71,15 @@ func (c *conversion) readAlpha() alphas {
 	}
 	a.rslora, _ = lora["rslora"].(bool)
 	byGlob, _ := lora["alpha_pattern"].(map[string]any)
-	for text, v := range byGlob {
-		n, ok := v.(float64)
+	for _, text := range slices.Sorted(maps.Keys(byGlob)) {
+		n, _ := byGlob[text].(float64)
 		g, err := glob.Compile(text, '/')
-		if err != nil || !ok {
+		if err != nil {
 			c.fail("bad-glob", "A pattern cannot be read", c.path("lora", "alpha_pattern"), "%q: %v", text, err)
 			continue
+		}
+		if n <= 0 {
+			c.fail("alpha-invalid", "Alpha must be positive", c.path("lora", "alpha_pattern"), "found %v on %q", n, text)
 		}
 		a.patterns = append(a.patterns, pattern{text, g, n})
 		a.from = "lora.alpha_pattern in the spec"
@@ -97,12 +102,12 @@ func (c *conversion) readAlpha() alphas {
 func (c *conversion) readConfig(name string, a *alphas) {
 	cfg, ok := configs[name]
 	if !ok {
-		hint := ""
-		if s := manifest.Suggest(name, configNames()); s != "" {
+		hint := "."
+		if s := manifest.Suggest(name, slices.Sorted(maps.Keys(configs))); s != "" {
 			hint = fmt.Sprintf("; did you mean %q?", s)
 		}
 		c.fail("unknown-config", "No TrainConfig of that name is known", c.path("config"),
-			"%q is not one of openpi's %d TrainConfigs%s For a config of your own, leave config out and give lora { alpha = … }", name, len(configs), hint+".")
+			"%q is not one of openpi's %d TrainConfigs%s For a config of your own, leave config out and give lora { alpha = … }", name, len(configs), hint)
 		return
 	}
 	if cfg.model != c.tree.model {
@@ -121,8 +126,8 @@ func (c *conversion) readConfig(name string, a *alphas) {
 		return
 	}
 	a.expert, a.from = cfg.lora, fmt.Sprintf("config %q", name)
-	for suffix, alpha := range cfg.lora {
-		c.checkRank(name, suffix, int(alpha))
+	for _, suffix := range slices.Sorted(maps.Keys(cfg.lora)) {
+		c.checkRank(name, suffix, int(cfg.lora[suffix]))
 	}
 }
 
@@ -136,15 +141,6 @@ func (c *conversion) checkRank(name, suffix string, want int) {
 	if got := p.Shape[len(p.Shape)-1]; got != want {
 		c.fail("config-contradicts", "The config has another rank", c.path("config"), "config %q trains with rank %d, %s has rank %d", name, want, p.Name, got)
 	}
-}
-
-func configNames() []string {
-	var out []string
-	for n := range configs {
-		out = append(out, n)
-	}
-	sort.Strings(out)
-	return out
 }
 
 // facts gives the alpha of one base parameter, named without its root.
@@ -181,8 +177,8 @@ func (p *pattern) matches(param string) bool {
 // is an adapter with the wrong scale.
 func (c *conversion) checkPatterns() {
 	var names []string
-	for n, p := range c.tree.names {
-		names = append(names, n, p.Name)
+	for _, n := range slices.Sorted(maps.Keys(c.tree.names)) {
+		names = append(names, n, c.tree.names[n].Name)
 	}
 	for _, p := range c.alpha.patterns {
 		hit := false

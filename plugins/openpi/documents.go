@@ -23,7 +23,9 @@ type modelConfig struct {
 func (c *conversion) documents() []plan.Document {
 	m := modelConfig{ActionDim: c.tree.actionDim, PaligemmaVariant: c.tree.variant[0], ExpertVariant: c.tree.variant[1]}
 	if h, ok := c.req.Output.Args["action_horizon"].(float64); ok {
-		m.ActionHorizon = int(h)
+		if m.ActionHorizon = int(h); float64(m.ActionHorizon) != h || h < 1 {
+			c.fail("invalid-value", "No horizon", []string{"conversion", c.req.Conversion, "output", "action_horizon"}, "found %v, wanted a whole number of at least 1: how many actions the model predicts at once", h)
+		}
 	} else if name, ok := c.source().Args["config"].(string); ok {
 		m.ActionHorizon = configs[name].horizon
 	}

@@ -210,7 +210,10 @@ func TestRefusals(t *testing.T) {
 		{"lora block, no lora", request(plain, "", alpha16), diag.Usage, "no-lora", "take the block out"},
 		{"mixture of LoRA", request(moe, "", alpha16), diag.Keys, "refused-parameter", "gating_einsum_lora_a_experts: a mixture of LoRA experts has no merged weight"},
 		{"pattern hits nothing", request(lora, "", map[string]any{"alpha": 16.0, "alpha_pattern": map[string]any{"PaliGemma/llm/layers/attn/q_einsun/w": 8.0}}), diag.Usage, "glob-hits-nothing", `did you mean "PaliGemma/llm/layers/attn/q_einsum/w"?`},
-		{"config unknown", with(request(lora, "", nil), func(r *sdk.PlanRequest) { r.Sources[0].Args["config"] = "pi0_libero_lowmem_finetune" }), diag.Usage, "unknown-config", `did you mean "pi0_libero_low_mem_finetune"?`},
+		{"config unknown", with(request(lora, "", nil), func(r *sdk.PlanRequest) { r.Sources[0].Args["config"] = "pi0_libero_lowmem_finetune" }), diag.Usage, "unknown-config", `did you mean "pi0_libero_low_mem_finetune"? For a config of your own`},
+		{"config of one's own", with(request(lora, "", nil), func(r *sdk.PlanRequest) { r.Sources[0].Args["config"] = "kitchen" }), diag.Usage, "unknown-config", `TrainConfigs. For a config of your own`},
+		{"pattern with nothing", request(lora, "", map[string]any{"alpha": 16.0, "alpha_pattern": map[string]any{"**/attn/*_einsum_1/w": 0.0}}), diag.Usage, "alpha-invalid", `found 0 on "**/attn/*_einsum_1/w"`},
+		{"half an action", with(request(lora, "", alpha16), func(r *sdk.PlanRequest) { r.Output.Args = map[string]any{"action_horizon": 10.5} }), diag.Usage, "invalid-value", "found 10.5, wanted a whole number of at least 1"},
 		{"config of another model", with(request(lora, "", nil), func(r *sdk.PlanRequest) { r.Sources[0].Args["config"] = "pi05_libero" }), diag.Usage, "config-contradicts", "is a pi05, the checkpoint is a pi0"},
 		{"config without LoRA", with(request(lora, "", nil), func(r *sdk.PlanRequest) { r.Sources[0].Args["config"] = "pi0_libero" }), diag.Usage, "config-contradicts", "says nothing about alpha"},
 	} {

@@ -34,7 +34,9 @@ const (
 //	shuffle   and so does a manifest in another order
 //	remove    without a parameter,
 //	rename    with one that has another name,
-//	add       and with one more, something says so: see noticed
+//	add       and with one more, something says so, in the same words each time:
+//	          an error names one of the parameters, or the plan's facts
+//	          change, or the plan drops one by name and for a reason
 //
 // The converter is put behind a Harness.
 func Conformance(t *testing.T, c sdk.Converter, requests ...sdk.PlanRequest) {
@@ -218,6 +220,11 @@ func (s *suite) each(t *testing.T, source int, change change) {
 		r.Sources[source].Manifest = r.Sources[source].Manifest.Clone()
 		names := change(r.Sources[source].Manifest, i)
 		p, _, ds := s.ask(t, r)
+		if i%(repeats*step) == 0 {
+			if _, _, again := s.ask(t, r); !cmp.Equal(ds.Error(), again.Error()) {
+				t.Errorf("the same request is answered in other words the second time (-first +later):\n%s", cmp.Diff(ds.Error(), again.Error()))
+			}
+		}
 		if !s.noticed(p, ds, names) {
 			t.Errorf("with %q in place of %q nothing says so: no error names either, and the plan's facts and drops are as before\n%v", names, was.Name, ds)
 		}

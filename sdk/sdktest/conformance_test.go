@@ -51,6 +51,9 @@ func (c toy) Plan(_ context.Context, r sdk.PlanRequest) (*sdk.PlanResponse, erro
 	if calls++; c.fault == "counts" {
 		p.Facts = append(p.Facts, plan.Fact{Name: "call", Value: fmt.Sprint(calls)})
 	}
+	if c.fault == "mutters" && ds.HasErrors() {
+		ds[0].Detail += fmt.Sprintf(", for the %d. time", calls)
+	}
 	if c.fault == "panics" && len(src.Manifest.Tensors) != 4 {
 		panic("index out of range")
 	}
@@ -83,6 +86,7 @@ func TestFaultsAreFound(t *testing.T) {
 		"garbles": `the table of rules "toy" cannot be read`,
 		"counts":  "TestToyConforms/main/repeat",
 		"forgets": `with ["l0/w"] in place of "l0/w" nothing says so`,
+		"mutters": "the same request is answered in other words the second time",
 		"panics":  "it met a panic: index out of range",
 	} {
 		t.Run(fault, func(t *testing.T) {
