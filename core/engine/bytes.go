@@ -2,11 +2,6 @@ package engine
 
 import "unsafe"
 
-// bytesOf returns the memory of f.
-func bytesOf(f []float32) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), 4*len(f))
-}
-
 // floatsOf returns the memory of b, whose beginning is aligned, as floats.
 func floatsOf(b []byte) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)

@@ -27,7 +27,7 @@ func (e *executor) fill(f *fill, fresh bool) error {
 	t := &e.p.targets[f.target]
 	one := make([]byte, t.dtype.Size())
 	if t.dtype.Kind() == tensor.KindFloat {
-		if err := tensor.Convert(one, t.dtype, bytesOf([]float32{f.value}), tensor.Float32); err != nil {
+		if err := tensor.Convert(one, t.dtype, tensor.Float32Bytes([]float32{f.value}), tensor.Float32); err != nil {
 			return invalid(t.name, err)
 		}
 	}

@@ -177,12 +177,12 @@ func (o *operands) read(s span, dst []float32) error {
 	p := o.list[s.operand]
 	width := s.width
 	if s.rows == 1 || s.cols == width {
-		_, err := o.scratch.ReadAt(bytesOf(dst), p.off+4*int64(s.row*width+s.col))
+		_, err := o.scratch.ReadAt(tensor.Float32Bytes(dst), p.off+4*int64(s.row*width+s.col))
 		return err
 	}
 	for i := range s.rows {
 		row := dst[i*s.cols:][:s.cols]
-		if _, err := o.scratch.ReadAt(bytesOf(row), p.off+4*int64((s.row+i)*width+s.col)); err != nil {
+		if _, err := o.scratch.ReadAt(tensor.Float32Bytes(row), p.off+4*int64((s.row+i)*width+s.col)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/loraconv/loraconv/core/kernel"
+import (
+	"github.com/loraconv/loraconv/core/kernel"
+	"github.com/loraconv/loraconv/core/tensor"
+)
 
 // sumRoom is how many elements of an operand are held while it is summed.
 const sumRoom = 64 << 10
@@ -27,7 +30,7 @@ func (o *operands) sums(room int) error {
 				count, err = 1, o.sumLong(i, at, n, dst, src)
 			}
 			if err == nil {
-				err = o.write(i, 4*int64(at), bytesOf(dst[:count]))
+				err = o.write(i, 4*int64(at), tensor.Float32Bytes(dst[:count]))
 			}
 			if err != nil {
 				return scratchFault(err)
@@ -70,6 +73,6 @@ func (o *operands) load(i, at int, dst []float32) error {
 		copy(dst, o.inMemory(i, at+len(dst))[at:])
 		return nil
 	}
-	_, err := o.scratch.ReadAt(bytesOf(dst), o.list[i].off+4*int64(at))
+	_, err := o.scratch.ReadAt(tensor.Float32Bytes(dst), o.list[i].off+4*int64(at))
 	return err
 }

@@ -35,21 +35,21 @@ func TestSums(t *testing.T) {
 
 	l := operandLayout{sizes: sizes, axes: []int{1, 1, 1, 1}, summed: summed, order: []int{0, 2}}
 	moved := make([]float32, len(stored)) // [p, s, q, u]
-	kernel.Move(bytesOf(moved), bytesOf(stored), 4, []int{3, 5, 4, 6}, []int{120, 24, 6, 1}, []int{120, 6, 30, 1})
+	kernel.Move(tensor.Float32Bytes(moved), tensor.Float32Bytes(stored), 4, []int{3, 5, 4, 6}, []int{120, 24, 6, 1}, []int{120, 6, 30, 1})
 	for _, room := range []int{2, 5, 23, 24, 25, 100, 1000} {
 		for _, scratch := range []bool{false, true} {
 			o := &operands{list: []*operand{
 				{layout: operandLayout{sizes: []int{2}, axes: []int{1}, summed: []bool{false}, order: []int{0}}, shape: tensor.Shape{2}},
 				{layout: l, shape: sizes, off: 64},
 			}}
-			all := slices.Concat(make([]byte, 64), bytesOf(moved))
+			all := slices.Concat(make([]byte, 64), tensor.Float32Bytes(moved))
 			if o.memory = all; scratch {
 				o.scratch, o.memory = &memoryScratch{data: all}, nil
 			}
 			if err := o.sums(room); err != nil {
 				t.Fatal(err)
 			}
-			if got := all[64:][:4*15]; !bytes.Equal(got, bytesOf(want)) {
+			if got := all[64:][:4*15]; !bytes.Equal(got, tensor.Float32Bytes(want)) {
 				t.Errorf("room for %d, scratch %v: %v, wanted %v", room, scratch, floatsOf(got), want)
 			}
 		}

@@ -174,7 +174,7 @@ func (e *executor) tile(k *worker, s *slab, in *inst, t box) {
 	w := k.w[:n]
 	decode := func() {
 		if !decoded {
-			k.gather(s, t, bytesOf(w), tensor.Float32)
+			k.gather(s, t, tensor.Float32Bytes(w), tensor.Float32)
 			decoded = true
 		}
 	}

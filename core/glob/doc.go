@@ -3,10 +3,10 @@
 // A name is a path of components joined by one separator: "/" in source
 // parameters and files, "." in target tensors. A pattern is such a name with
 //
-//   - any run of bytes, also none, within one component
-//     **/   at the start or after a separator: any number of components, also none
-//     /**   at the end: everything below, at least one component
-//     **    anywhere else: any run of bytes, separators included
+//	**/   at the start or after a separator: any number of components, also none
+//	/**   at the end: everything below, at least one component
+//	**    anywhere else: any run of bytes, separators included
+//	*     any run of bytes, also none, within one component
 //
 // Every other byte stands for itself: there are no classes, no "?", no
 // escapes, because "[" and "?" occur in parameter names and a pattern that

@@ -9,7 +9,7 @@
 //	affine    times or divided by a factor, then plus an offset
 //	fill      a constant, for tensors that are required and never used
 //
-// The package parses, infers, checks, lowers, encodes, prints and compares
+// The package parses, infers, checks, lowers, encodes, prints and explains
 // plans. Anything may import it. It knows no clock, path, environment or
 // randomness: the same inputs give the same bytes.
 //

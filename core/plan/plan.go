@@ -109,7 +109,13 @@ func (p *Plan) Sort() {
 		if lessIndex(a.Index, b.Index) || lessIndex(b.Index, a.Index) {
 			return lessIndex(a.Index, b.Index)
 		}
-		return lessPart(a.Part, b.Part)
+		if lessPart(a.Part, b.Part) || lessPart(b.Part, a.Part) {
+			return lessPart(a.Part, b.Part)
+		}
+		if a.Rule != b.Rule {
+			return a.Rule < b.Rule
+		}
+		return a.Reason < b.Reason
 	})
 	sort.SliceStable(p.Files, func(i, j int) bool { return p.Files[i].To < p.Files[j].To })
 	sort.SliceStable(p.Deltas, func(i, j int) bool { return p.Deltas[i].Module < p.Deltas[j].Module })

@@ -255,3 +255,44 @@ func TestCopyFile(t *testing.T) {
 		}
 	}
 }
+
+// An output that was replaced and cannot be removed is told of, and the next
+// run removes it.
+func TestPublishTellsWhatItLeaves(t *testing.T) {
+	for _, noExchange := range []bool{false, true} {
+		dir := t.TempDir()
+		out := filepath.Join(dir, "model")
+		if err := os.Mkdir(out, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		published := false
+		s, err := newStage(out, StageOptions{Force: true}, func(op, _ string) error {
+			published = published || op == "exchange" || op == "set aside"
+			if published && op == "remove" {
+				return errDisk
+			}
+			return nil
+		}, noExchange)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Publish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if left := s.Leftover(); left == "" || left != s.dir && left != s.old {
+			t.Errorf("in steps %v: %q is left", noExchange, left)
+		} else if _, err := os.Stat(left); err != nil {
+			t.Error(err)
+		}
+		again, err := NewStage(out, StageOptions{Force: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Publish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := entries(t, dir); len(got) != 1 || again.Leftover() != "" {
+			t.Errorf("left behind: %v, %q", got, again.Leftover())
+		}
+	}
+}

@@ -532,6 +532,12 @@ group "Outputs" {
     why   = "Half an output is never built upon."
     next  = "Nothing need be done."
   }
+  code "output-left" {
+    exit  = [0]
+    means = "With -force, the new output is published, and the one that it replaced could not be removed. It lies beside it, under a hidden name."
+    why   = "The new output is whole; what is left takes room."
+    next  = "Remove it, or leave that to the next run with this output."
+  }
   code "no-space" {
     exit  = [7]
     means = "The file system has not enough room for the output. Nothing was written."

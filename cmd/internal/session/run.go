@@ -71,6 +71,10 @@ func (s *Session) Run(ctx context.Context, p *Prepared) (*Result, error) {
 	if s.Observer != nil {
 		s.Observer.Published(p.Name, res)
 	}
+	if old := stage.Leftover(); old != "" && s.Observer != nil {
+		s.Observer.Warning(p.Name, &diag.Diagnostic{Severity: diag.Warning, Code: "output-left", Summary: "The output that was replaced is still there",
+			Detail: old + " could not be removed; remove it, or leave that to the next run that writes " + r.output})
+	}
 	return res, nil
 }
 

@@ -90,7 +90,7 @@ func walkDirectory(ctx context.Context, dir below) (*database, error) {
 				db.odd[name] = fmt.Errorf("%q is a link to nothing: %w", name, store.ErrCorrupt)
 				continue
 			case err != nil:
-				db.odd[name] = openError(name, err)
+				db.odd[name] = store.OpenError(name, err)
 				continue
 			case !info.Mode().IsRegular():
 				what := "is not a file"

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"sync"
-	"syscall"
 
 	"github.com/loraconv/loraconv/core/store"
 )
@@ -50,14 +49,14 @@ func (s *fileSet) acquire(name string) (*file, error) {
 	}
 	f := s.files[name]
 	if f == nil || f.f == nil {
-		handle, info, err := openRegular(s.root, name)
+		handle, info, err := store.OpenRegular(s.root, name)
 		if err != nil {
 			return nil, err
 		}
 		if f == nil {
 			f = &file{info: info}
 			s.files[name] = f
-		} else if err := sameFile(name, f.info, info); err != nil {
+		} else if err := store.SameFile(name, f.info, info); err != nil {
 			_ = handle.Close()
 			return nil, err
 		}
@@ -156,21 +155,9 @@ func (s *fileSet) recheck() error {
 		if err != nil {
 			return fmt.Errorf("file %q: %w: %w", name, err, store.ErrChanged)
 		}
-		if err := sameFile(name, f.info, now); err != nil {
+		if err := store.SameFile(name, f.info, now); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func sameFile(name string, then, now fs.FileInfo) error {
-	switch {
-	case then.Size() != now.Size():
-		return fmt.Errorf("file %q had %d bytes when it was opened and has %d now: %w", name, then.Size(), now.Size(), store.ErrChanged)
-	case !then.ModTime().Equal(now.ModTime()):
-		return fmt.Errorf("file %q was written to after it was opened: %w", name, store.ErrChanged)
-	case !os.SameFile(then, now):
-		return fmt.Errorf("file %q was replaced after it was opened: %w", name, store.ErrChanged)
 	}
 	return nil
 }
@@ -187,39 +174,6 @@ func (s *fileSet) close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// openRegular opens a regular file without waiting: a FIFO under the name of a
-// data file must not stop the reader.
-func openRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, openError(name, err)
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("file %q is not a regular file (%s): %w", name, info.Mode().Type(), store.ErrCorrupt)
-	}
-	if err != nil {
-		_ = f.Close()
-		return nil, nil, err
-	}
-	return f, info, nil
-}
-
-// openError says which fault of a source a failed open is.
-func openError(name string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("file %q: %w", name, store.ErrNotFound)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return fmt.Errorf("file %q: %w", name, err)
-	}
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	return fmt.Errorf("file %q: %w (a link that leads out of the checkpoint is not followed; a copy made with cp -rL has none): %w", name, err, store.ErrCorrupt)
 }
 
 // below gives access to the files of a directory of the set, as ocdbt.Files.

@@ -20,7 +20,7 @@ const (
 func listDir(root *os.Root, dir string) ([]fs.DirEntry, error) {
 	d, err := root.Open(dir)
 	if err != nil {
-		return nil, openError(dir, err)
+		return nil, store.OpenError(dir, err)
 	}
 	defer func() { _ = d.Close() }()
 	var out []fs.DirEntry

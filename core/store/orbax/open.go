@@ -209,7 +209,7 @@ func noNames(tree string) string {
 func (d *directory) enter(name string) error {
 	sub, err := d.root.OpenRoot(name)
 	if err != nil {
-		return openError(name, err)
+		return store.OpenError(name, err)
 	}
 	_ = d.root.Close()
 	d.root = sub

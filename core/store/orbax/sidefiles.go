@@ -98,7 +98,7 @@ func (w *stepWalk) file(name string, e fs.DirEntry, depth int) error {
 	}
 	info, err := e.Info()
 	if err != nil {
-		return openError(name, err)
+		return store.OpenError(name, err)
 	}
 	w.d.description.Files = append(w.d.description.Files, manifest.File{Path: name, Bytes: info.Size()})
 	return nil

@@ -212,8 +212,15 @@ func (d *directory) readAdapterConfig() error {
 	if err != nil {
 		return err
 	}
-	if t, err := newTokens(b); err != nil || !json.Valid(b) || t.object(func(string) error { _, err := t.skip(); return err }) != nil {
-		return fmt.Errorf("file %q: it is no JSON object whose keys stand once: %w", adapterConfig, store.ErrCorrupt)
+	t, err := newTokens(b)
+	if err == nil {
+		err = t.object(func(string) error { _, err := t.skip(); return err })
+	}
+	if err == nil {
+		err = t.end(b, " \t\r\n")
+	}
+	if err != nil {
+		return fmt.Errorf("file %q: it is no JSON object whose keys stand once: %w: %w", adapterConfig, err, store.ErrCorrupt)
 	}
 	d.about.Metadata = b
 	return nil
@@ -254,7 +261,7 @@ func (d *directory) describe() {
 // fileMetadata is the __metadata__ that all files share; nil if there is none
 // or they differ, which is said.
 func (d *directory) fileMetadata() []byte {
-	if len(d.files) == 0 || len(d.files[0].Metadata) == 0 {
+	if len(d.files) == 0 {
 		return nil
 	}
 	first := d.files[0]
@@ -263,6 +270,9 @@ func (d *directory) fileMetadata() []byte {
 			d.warnings = append(d.warnings, fmt.Sprintf("%q and %q differ in their %s, which is left out", first.Name, f.Name, metadataKey))
 			return nil
 		}
+	}
+	if len(first.Metadata) == 0 {
+		return nil
 	}
 	b, err := json.Marshal(first.Metadata)
 	if err != nil {

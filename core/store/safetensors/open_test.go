@@ -183,6 +183,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"bytes behind", map[string]string{"a.safetensors": y + "x"}, store.ErrCorrupt, "the tensors have 3 bytes, the file has 4"},
 		{"a later type", map[string]string{"a.safetensors": strings.Replace(x, `"U8"`, `"F4"`, 1)}, store.ErrUnsupported, `element type "F4"`},
 		{"an adapter's broken settings", map[string]string{"adapter_model.safetensors": x, "adapter_config.json": "{\"r\":1,\"r\":2}"}, store.ErrCorrupt, `file "adapter_config.json"`},
+		{"an adapter's broken pattern", map[string]string{"adapter_model.safetensors": x, "adapter_config.json": `{"targets":[{"a":[{}]},"a","a"],"alpha_pattern":{"q":{"x":"k"},"k":"q","q":16}}`}, store.ErrCorrupt, `key "q" stands twice`},
 		{"an adapter's list", map[string]string{"adapter_model.safetensors": x, "adapter_config.json": "[]"}, store.ErrCorrupt, `file "adapter_config.json"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -363,6 +364,41 @@ func TestFingerprint(t *testing.T) {
 		"settings": with("adapter_config.json", `{"lora_alpha":32}`)} {
 		if fingerprint(m) == want {
 			t.Errorf("%s: the fingerprint is the same", name)
+		}
+	}
+}
+
+// What files say of themselves is kept where they agree; where one of them says
+// nothing, that is not agreement, whichever it is.
+func TestMetadataThatNotAllHave(t *testing.T) {
+	with := func(name string, metadata map[string]string) string {
+		l, err := Plan([]Spec{{name, tensor.Uint8, tensor.Shape{2}}}, metadata)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(l.Header) + "12"
+	}
+	pt := map[string]string{"format": "pt"}
+	for _, c := range []struct {
+		a, b map[string]string
+		want string
+		said bool
+	}{
+		{pt, pt, `{"format":"pt"}`, false},
+		{nil, nil, "", false},
+		{pt, nil, "", true},
+		{nil, pt, "", true},
+	} {
+		d, err := Open(t.Context(), put(t, map[string]string{"a.safetensors": with("a", c.a), "b.safetensors": with("b", c.b)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		about := d.Describe()
+		if said := len(about.Warnings) > 0; string(about.Metadata) != c.want || said != c.said {
+			t.Errorf("%v and %v: metadata %q, warnings %q", c.a, c.b, about.Metadata, about.Warnings)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -153,24 +153,40 @@ func (t *tokens) integers(n int) ([]int64, error) {
 }
 
 // skip passes over one value of any kind and returns it if it is a scalar.
+// Keys of objects within it, too, may stand once.
 func (t *tokens) skip() (json.Token, error) {
-	depth := 0
+	var open []map[string]bool // the keys of each object, nil of a list
+	isKey := false
 	for {
 		x, err := t.next()
 		if err != nil {
 			return nil, err
 		}
-		if d, ok := x.(json.Delim); ok {
-			if d == '{' || d == '[' {
-				depth++
-			} else {
-				depth--
+		switch d := x.(type) {
+		case json.Delim:
+			switch d {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
 			}
 			x = nil
+		case string:
+			if isKey {
+				keys := open[len(open)-1]
+				if keys[d] {
+					return nil, fmt.Errorf("key %q stands twice", d)
+				}
+				keys[d], isKey = true, false
+				continue
+			}
 		}
-		if depth == 0 {
+		if len(open) == 0 {
 			return x, nil
 		}
+		isKey = open[len(open)-1] != nil // what follows a value, or a brace, is a key
 	}
 }
 
