@@ -169,7 +169,7 @@ func TestExplainCode(t *testing.T) {
 			}
 		}
 	}
-	code, stdout, stderr := loraconv(t, "explain", "alpha-unknwon")
+	code, stdout, stderr := loraconv(t, "explain", "alpha-unknon")
 	if code != 64 || stdout != "" || !strings.Contains(stderr, `did you mean "alpha-unknown"?`) {
 		t.Errorf("exit %d, %s%s", code, stdout, stderr)
 	}

@@ -112,7 +112,7 @@ func (a *app) readText(name string) ([]byte, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	b, err := io.ReadAll(io.LimitReader(file, spec.MaxBytes+1))
 	if err != nil {
 		return nil, usageError{err}

@@ -198,30 +198,6 @@ func compareWithin(got, want oracleTensor, dtype string, slack []float64) error 
 	return nil
 }
 
-// maxtextRefuses runs a damaged case: its exit code, a message that names what
-// is wrong, and nothing at or beside the output.
-func maxtextRefuses(t *testing.T, dir string) {
-	t.Helper()
-	c := readMaxtext(t, dir)
-	c.noAlpha = strings.Contains(filepath.Base(dir), "alpha-unknown")
-	parent := t.TempDir()
-	spec := c.spec("merge", "float32", c.Templ, filepath.Join(parent, "out"), "")
-	code, stdout, stderr := loraconv(t, "run", writeSpec(t, spec))
-	if code != c.Exit {
-		t.Errorf("exit %d, wanted %d\n%s%s", code, c.Exit, stdout, stderr)
-	}
-	named := false
-	for _, n := range c.Names {
-		named = named || strings.Contains(stderr, n)
-	}
-	if !named {
-		t.Errorf("the message names none of %v:\n%s", c.Names, stderr)
-	}
-	if es, err := os.ReadDir(parent); err != nil || len(es) != 0 {
-		t.Errorf("left behind: %v, %v", es, err)
-	}
-}
-
 // containsFolded looks for a text that may be broken over lines.
 func containsFolded(s, text string) bool {
 	return strings.Contains(strings.Join(strings.Fields(s), " "), strings.Join(strings.Fields(text), " "))

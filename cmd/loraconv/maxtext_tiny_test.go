@@ -167,15 +167,14 @@ func tinyLinear(out, in int, f func(o, i int) float64) grid {
 
 // tinyLayout is how a checkpoint keeps a tree.
 type tinyLayout struct {
-	item     string // of the step
-	root     string // before every parameter
-	value    bool   // leaves end in "value"
-	layers   string // "axis 0", "axis 1", "apart" or "list"
-	beside   bool   // an optimizer, generators of random numbers and a step are there too
-	custom   string // the step's custom metadata
-	own      string // the item's, "" where it has no such file
-	oldForm  bool
-	noFactor bool // with LoRA: never trained
+	item    string // of the step
+	root    string // before every parameter
+	value   bool   // leaves end in "value"
+	layers  string // "axis 0", "axis 1", "apart" or "list"
+	beside  bool   // an optimizer, generators of random numbers and a step are there too
+	custom  string // the step's custom metadata
+	own     string // the item's, "" where it has no such file
+	oldForm bool
 }
 
 // write saves parameters as step 7 of a run.

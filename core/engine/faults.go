@@ -183,7 +183,7 @@ func indexOf(flat int, s tensor.Shape) []int {
 }
 
 // missing reports the chunks of p that were never written, and how many they are.
-func (p *program) missing(groups []*group, allowed bool) (int, error) {
+func (p *program) missing(groups []*group, allowed bool) (int, diag.List) {
 	total, ds := 0, diag.List{}
 	by := map[*base]int{}
 	for _, g := range groups {
@@ -203,5 +203,5 @@ func (p *program) missing(groups []*group, allowed bool) (int, error) {
 				"%s in source %q: %d of %d chunks are missing; missing_chunks = \"fill\" reads them as the array's fill value", b.name, b.from, n, len(b.chunks)).Tensor = b.name
 		}
 	}
-	return total, ds.Err()
+	return total, ds
 }

@@ -209,14 +209,9 @@ func (p *program) longScratch() int64 {
 }
 
 func (w *work) missing(allowed bool) (int, error) {
-	var ds diag.List
-	n, err := w.main.missing(w.groups, allowed)
-	m, err2 := w.side.missing(w.before, allowed)
-	for _, e := range []error{err, err2} {
-		if l, ok := e.(diag.List); ok {
-			ds.Append(l)
-		}
-	}
+	n, ds := w.main.missing(w.groups, allowed)
+	m, more := w.side.missing(w.before, allowed)
+	ds.Append(more)
 	ds.Sort()
 	return n + m, ds.Err()
 }

@@ -63,7 +63,7 @@ func Read(dir string) (*File, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	b, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
 	if err != nil {
 		return nil, nil, err
@@ -85,7 +85,7 @@ func (f *File) Write(dir string) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(w.Name())
+			_ = os.Remove(w.Name())
 		}
 	}()
 	_, err = w.Write(b)

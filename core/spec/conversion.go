@@ -124,7 +124,7 @@ func (l *loader) adapters(a *hcl.Attribute, s scope) []Adapter {
 	var out []Adapter
 	for _, e := range list.Exprs {
 		ad := Adapter{Weight: 1, Range: place(e.Range())}
-		ok := true
+		var ok bool
 		if obj, isObj := unmeter(e).(*hclsyntax.ObjectConsExpr); isObj {
 			ad, ok = l.weighted(obj, s)
 		} else {

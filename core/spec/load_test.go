@@ -350,7 +350,7 @@ conversion "c" {
 	if diff := cmp.Diff(spec.Decoded{Args: map[string]any{"model": "m"}, Unknown: []string{"config"}}, d); diff != "" {
 		t.Error(diff)
 	}
-	f, list = spec.Load(path, spec.Options{Vars: map[string]string{"p": "abc"}})
+	_, list = spec.Load(path, spec.Options{Vars: map[string]string{"p": "abc"}})
 	if got := codes(list); got != "error variable-validation" {
 		t.Errorf("diagnostics: %s", got)
 	}

@@ -98,7 +98,7 @@ func fileSet(dir, path, pattern string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the spec's directory cannot be read")
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	path = filepath.ToSlash(filepath.Clean(path))
 	var out []string
 	seen := 0

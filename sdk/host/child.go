@@ -82,7 +82,7 @@ func (k *child) Start(context.Context) error {
 		err = <-started
 	}
 	for _, f := range theirs {
-		f.Close()
+		_ = f.Close()
 	}
 	if err != nil {
 		k.startErr = err
@@ -184,7 +184,7 @@ func (k *child) release() {
 	k.free.Do(func() {
 		for _, f := range []*os.File{k.stdout, k.stderr, k.lifeline} {
 			if f != nil {
-				f.Close()
+				_ = f.Close()
 			}
 		}
 		k.finish()

@@ -50,7 +50,7 @@ func newRunDir() (_ *runDir, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer all.Close() // which gives the lock back
+	defer func() { _ = all.Close() }() // which gives the lock back
 	if err := lock(all, true); err != nil {
 		return nil, fmt.Errorf("lock of %s: %w", base, err)
 	}
@@ -68,8 +68,8 @@ func claim(dir string) (*runDir, error) {
 		err = lock(f, false)
 	}
 	if err != nil {
-		f.Close()
-		os.RemoveAll(dir)
+		_ = f.Close()
+		_ = os.RemoveAll(dir)
 		return nil, err
 	}
 	return &runDir{path: dir, lock: f}, nil
@@ -83,20 +83,20 @@ func sweep(base string) {
 		dir := filepath.Join(base, e.Name())
 		f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
 		if os.IsNotExist(err) {
-			os.RemoveAll(dir) // its host was killed before the claim
+			_ = os.RemoveAll(dir) // its host was killed before the claim
 			continue
 		}
 		if err != nil {
 			continue
 		}
 		if lock(f, false) == nil {
-			os.RemoveAll(dir)
+			_ = os.RemoveAll(dir)
 		}
-		f.Close()
+		_ = f.Close()
 	}
 }
 
 func (d *runDir) remove() {
-	os.RemoveAll(d.path)
-	d.lock.Close()
+	_ = os.RemoveAll(d.path)
+	_ = d.lock.Close()
 }

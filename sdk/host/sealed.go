@@ -36,7 +36,7 @@ func sealed(path, want, dir string) (exe string, free func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if !script(f) {
 		exe, free, err = inMemory(f, want)
 		if !errors.Is(err, errors.ErrUnsupported) {
@@ -56,7 +56,7 @@ func openExecutable(path string) (*os.File, error) {
 		err = fmt.Errorf("%q is not a regular file of at most %d bytes", path, int64(maxExecutable))
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	return f, nil

@@ -21,7 +21,7 @@ func inMemory(f *os.File, want string) (exe string, free func(), err error) {
 		return "", nil, fmt.Errorf("memfd_create: %w: %w", err, errors.ErrUnsupported)
 	}
 	low := os.NewFile(uintptr(fd), "memfd")
-	defer low.Close()
+	defer func() { _ = low.Close() }()
 	if err := copyChecked(low, f, want); err != nil {
 		return "", nil, err
 	}

@@ -84,7 +84,7 @@ func (s *starting) run(ctx context.Context) (*Process, error) {
 		c.kill()
 	}
 	if cause != nil {
-		<-done // each of its waits ends with the process
+		<-done //nolint:errcheck // each of its waits ends with the process; why it was ended is known
 		c = s.child.Load()
 	}
 	if c != nil {

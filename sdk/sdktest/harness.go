@@ -31,7 +31,7 @@ func Harness(t testing.TB, c sdk.Converter) sdk.Converter {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cc.Close()
+		_ = cc.Close()
 		server.Stop()
 	})
 	return host.Attach(cc, "under test")

@@ -81,7 +81,7 @@ func warm(files []string) error {
 			return err
 		}
 		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, make([]byte, 1<<20))
-		f.Close()
+		_ = f.Close()
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (b *bench) unpack(ctx context.Context, c *checkpoint) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	defer null.Close()
+	defer func() { _ = null.Close() }()
 	r, w, err := os.Pipe()
 	if err != nil {
 		return usage{}, err
@@ -104,7 +104,7 @@ func (b *bench) unpack(ctx context.Context, c *checkpoint) (usage, error) {
 	zstd.Stdout, zstd.Stderr = w, os.Stderr
 	cat := exec.CommandContext(ctx, "cat")
 	cat.Stdin, cat.Stdout, cat.Stderr = r, null, os.Stderr
-	return measure([]*exec.Cmd{zstd, cat}, func() { r.Close(); w.Close() })
+	return measure([]*exec.Cmd{zstd, cat}, func() { _, _ = r.Close(), w.Close() })
 }
 
 // convert runs loraconv, and removes what it wrote.
@@ -113,7 +113,7 @@ func (b *bench) convert(ctx context.Context, t *testCase) (usage, error) {
 	if err := os.RemoveAll(output); err != nil {
 		return usage{}, err
 	}
-	defer os.RemoveAll(output)
+	defer func() { _ = os.RemoveAll(output) }()
 	spec := filepath.Join(b.dir, t.checkpoint.name+"-"+t.dtype+".hcl")
 	c := t.checkpoint
 	text := fmt.Sprintf(`source %q "ft" {
@@ -138,7 +138,7 @@ conversion "bench" {
 	if err != nil {
 		return usage{}, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	cmd := exec.CommandContext(ctx, b.loraconv, "run", spec, "-memory", t.memory)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it cleans up

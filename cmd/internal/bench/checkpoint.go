@@ -121,12 +121,12 @@ func (c *checkpoint) extract(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	r, err := d.Tree(c.save.Item)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	to := filepath.Join(c.dir, "frames")
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err
@@ -163,7 +163,7 @@ func copyPart(to, from string, off, n int64) error {
 	if err != nil {
 		return err
 	}
-	defer src.Close()
+	defer func() { _ = src.Close() }()
 	dst, err := os.Create(to)
 	if err != nil {
 		return err

@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 		if !o.keep {
-			defer os.RemoveAll(o.dir)
+			defer func() { _ = os.RemoveAll(o.dir) }()
 		}
 	}
 	b := &bench{options: o, out: out}

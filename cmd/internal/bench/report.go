@@ -61,7 +61,7 @@ func (b *bench) report() bool {
 			fmt.Fprintf(w, "%v\t%v\t%v\t%v\t%v\t%d\t\n", t, f.gbs, f.speed, f.seconds, f.cpu, f.peak>>20)
 		}
 	}
-	w.Flush()
+	_ = w.Flush()
 	fmt.Fprintln(b.out)
 	ok := true
 	for _, c := range b.checkpoints {

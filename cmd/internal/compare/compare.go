@@ -115,12 +115,12 @@ func (c *comparison) alone(d store.Directory, have, both []string, only *[]strin
 func (c *comparison) pair(da, db store.Directory, na, nb, prefix string) error {
 	ra, err := da.Tree(na)
 	if err != nil {
-		return fmt.Errorf("A: %w", err)
+		return fmt.Errorf("directory A: %w", err)
 	}
 	defer func() { _ = ra.Close() }()
 	rb, err := db.Tree(nb)
 	if err != nil {
-		return fmt.Errorf("B: %w", err)
+		return fmt.Errorf("directory B: %w", err)
 	}
 	defer func() { _ = rb.Close() }()
 	ma, mb := ra.Manifest(), rb.Manifest()

@@ -40,12 +40,12 @@ func comparable(a, b tensor.DType) bool {
 func (v *values) stream(ctx context.Context, ra, rb store.Reader, ta, tb *manifest.Tensor) error {
 	a, err := store.Flat(ctx, ra, ta.Name)
 	if err != nil {
-		return fmt.Errorf("A: %w", err)
+		return fmt.Errorf("directory A: %w", err)
 	}
 	defer func() { _ = a.Close() }()
 	b, err := store.Flat(ctx, rb, tb.Name)
 	if err != nil {
-		return fmt.Errorf("B: %w", err)
+		return fmt.Errorf("directory B: %w", err)
 	}
 	defer func() { _ = b.Close() }()
 	v.parts = 1

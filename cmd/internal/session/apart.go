@@ -75,7 +75,7 @@ func foreign(output string) bool {
 	if err != nil {
 		return true
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	_, err = d.Readdirnames(1)
 	return err != io.EOF
 }

@@ -158,8 +158,8 @@ func (r *run) roundtrip(ctx context.Context, c *spec.Check) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	defer dir.Close()
-	defer tree.Close()
+	defer func() { _ = dir.Close() }()
+	defer func() { _ = tree.Close() }()
 	m := tree.Manifest()
 	var lines []string
 	for i := range r.p.Plan.Tensors {
@@ -202,12 +202,12 @@ func (r *run) multiplied(ctx context.Context, c *spec.Check, written store.Reade
 		if err != nil {
 			return verdict{}, sourceFault(err, &spec.Source{Name: o.Name})
 		}
-		defer dir.Close()
+		defer func() { _ = dir.Close() }()
 		tree, err := dir.Tree(o.Tree)
 		if err != nil {
 			return verdict{}, sourceFault(err, &spec.Source{Name: o.Name})
 		}
-		defer tree.Close()
+		defer func() { _ = tree.Close() }()
 		if tree.Manifest().Fingerprint != o.Fingerprint {
 			return verdict{}, sourceFault(fmt.Errorf("%w: its fingerprint is not that of the plan", store.ErrChanged), &spec.Source{Name: o.Name})
 		}

@@ -32,7 +32,7 @@ func Collect(err error, ds *diag.List) {
 	found := false
 	var walk func(error)
 	walk = func(e error) {
-		switch x := e.(type) {
+		switch x := e.(type) { //nolint:errorlint // it unwraps as it goes, branches too
 		case diag.List:
 			ds.Append(x)
 			found = found || len(x) > 0

@@ -62,7 +62,7 @@ func mirrorFile(from, to, want string) (err error) {
 	if err != nil {
 		return diag.New(diag.Plugin, "plugin-start", "A plugin cannot be read", "%v", err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	defer func() {
 		if d := (*diag.Diagnostic)(nil); err != nil && !errors.As(err, &d) {
 			err = diag.New(diag.Output, "output-failed", "A plugin cannot be copied", "%v", err)
@@ -75,7 +75,7 @@ func mirrorFile(from, to, want string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(w.Name()) // nothing, once it has its name
+	defer func() { _ = os.Remove(w.Name()) }() // nothing, once it has its name
 	h := sha256.New()
 	_, err = io.Copy(io.MultiWriter(w, h), r)
 	if err == nil {

@@ -43,7 +43,7 @@ func openSource(ctx context.Context, path string, step *int, trees []string) (*O
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	d := dir.Describe()
 	tree, err := chooseTree(d.Trees, trees)
 	if err != nil {
@@ -53,7 +53,7 @@ func openSource(ctx context.Context, path string, step *int, trees []string) (*O
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	m := *r.Manifest()
 	m.Tree = tree
 	if len(m.Files) == 0 {

@@ -74,7 +74,7 @@ func IsPlanFile(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	head := make([]byte, 64)
 	n, _ := f.Read(head)
 	return bytes.HasPrefix(bytes.TrimLeft(head[:n], " \n\t{"), []byte(`"loraconv_plan_file"`))

@@ -15,8 +15,8 @@ func (r *run) result(ctx context.Context) (*spec.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
-	defer tree.Close()
+	defer func() { _ = dir.Close() }()
+	defer func() { _ = tree.Close() }()
 	p := r.p
 	out := &spec.Result{
 		Measured: p.measures(), Conversion: p.Name, Method: p.Method, Format: p.Plan.Output.Format, DType: p.DType,

@@ -283,7 +283,7 @@ func (r *run) sideFiles(ctx context.Context) error {
 			return diag.New(diag.Source, "side-file", "A side file cannot be read", "%v", err)
 		}
 		sum, n, err := r.stage.CopyFile(f.To, src, f.Path)
-		src.Close()
+		_ = src.Close()
 		if err != nil {
 			return outputFault(fmt.Errorf("copy %q: %w", f.Path, err), f.To)
 		}

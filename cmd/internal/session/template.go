@@ -52,7 +52,7 @@ func readTemplate(ctx context.Context, dir string) (*TemplateDir, *sdk.Template,
 	if err != nil {
 		return nil, nil, err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	entries, err := os.ReadDir(abs)
 	if err != nil {
 		return nil, nil, err
@@ -115,7 +115,7 @@ func headerOf(ctx context.Context, path string, t *sdk.Template, sum io.Writer) 
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	for _, tree := range d.Describe().Trees {
 		r, err := d.Tree(tree)
 		if err != nil {
@@ -142,7 +142,7 @@ func readSmall(root *os.Root, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	b, err := io.ReadAll(io.LimitReader(f, maxTemplateFile+1))
 	if err == nil && len(b) > maxTemplateFile {
 		err = fmt.Errorf("more than %d bytes", maxTemplateFile)

@@ -136,7 +136,7 @@ func eachRow(t *testing.T, dir, name string, md model, visit func(cols []string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
