@@ -17,7 +17,7 @@ rule "query" {
   source = "{layer}/self_attention/query/kernel"
   axes   = "d n (half two)"
   size   = { two = 2, n = heads * 1.5 }
-  names  = { k = ["gate_proj", "up_proj"] }
+  names  = { two = ["gate_proj", "up_proj"] }
   where  = { expert = "" }
   mul    = sqrt(half * two)
   to     = "(n two half) d"
@@ -49,7 +49,7 @@ rule "one" {
       "source": "{layer}/self_attention/query/kernel",
       "axes": "d n (half two)",
       "size": {"two": 2, "n": "${heads * 1.5}"},
-      "names": {"k": ["gate_proj", "up_proj"]},
+      "names": {"two": ["gate_proj", "up_proj"]},
       "where": {"expert": ""},
       "mul": "${sqrt(half * two)}",
       "to": "(n two half) d",
