@@ -22,6 +22,7 @@ type alphas struct {
 	patterns []pattern // from lora.alpha_pattern, most specific first
 	expert   map[string]float64
 	from     string
+	asked    map[string]bool // base parameters whose LoRA alpha scales
 }
 
 type pattern struct {
@@ -64,7 +65,7 @@ var configs = map[string]trainConfig{
 // readAlpha gathers what the spec says about alpha, and refuses a config that
 // contradicts the checkpoint.
 func (c *conversion) readAlpha() alphas {
-	a := alphas{}
+	a := alphas{asked: map[string]bool{}}
 	lora, _ := c.source().Args["lora"].(map[string]any)
 	if v, ok := lora["alpha"].(float64); ok {
 		a.all, a.from = &v, "lora.alpha in the spec"
@@ -78,9 +79,7 @@ func (c *conversion) readAlpha() alphas {
 			c.fail("bad-glob", "A pattern cannot be read", c.path("lora", "alpha_pattern"), "%q: %v", text, err)
 			continue
 		}
-		if n <= 0 {
-			c.fail("alpha-invalid", "Alpha must be positive", c.path("lora", "alpha_pattern"), "found %v on %q", n, text)
-		}
+		c.checkAlpha(n, fmt.Sprintf(" on %q", text), "alpha_pattern")
 		a.patterns = append(a.patterns, pattern{text, g, n})
 		a.from = "lora.alpha_pattern in the spec"
 	}
@@ -90,8 +89,8 @@ func (c *conversion) readAlpha() alphas {
 		}
 		return a.patterns[i].text < a.patterns[j].text
 	})
-	if a.all != nil && *a.all <= 0 {
-		c.fail("alpha-invalid", "Alpha must be positive", c.path("lora", "alpha"), "found %v", *a.all)
+	if a.all != nil {
+		c.checkAlpha(*a.all, "", "alpha")
 	}
 	if name, ok := c.source().Args["config"].(string); ok {
 		c.readConfig(name, &a)
@@ -99,15 +98,25 @@ func (c *conversion) readAlpha() alphas {
 	return a
 }
 
+// checkAlpha refuses what would take the LoRA away, turn it round, or leave the
+// range of float32, in which it is merged, for any rank.
+func (c *conversion) checkAlpha(v float64, where, arg string) {
+	const least, most = 1e-30, 1e30
+	if !(v >= least && v <= most) {
+		c.fail("alpha-invalid", "Alpha must be positive", c.path("lora", arg), "found %v%s, wanted a number from %g to %g: the alpha of the model's LoRAConfig", v, where, least, most)
+	}
+}
+
 func (c *conversion) readConfig(name string, a *alphas) {
 	cfg, ok := configs[name]
 	if !ok {
 		hint := "."
-		if s := manifest.Suggest(name, slices.Sorted(maps.Keys(configs))); s != "" {
+		if s := manifest.Suggest(name, configNames(nil)); s != "" {
 			hint = fmt.Sprintf("; did you mean %q?", s)
 		}
+		withLoRA := configNames(func(t trainConfig) bool { return t.lora != nil })
 		c.fail("unknown-config", "No TrainConfig of that name is known", c.path("config"),
-			"%q is not one of openpi's %d TrainConfigs%s For a config of your own, leave config out and give lora { alpha = … }", name, len(configs), hint)
+			"%q is not one of openpi's %d TrainConfigs%s For a config of your own, leave config out and give lora { alpha = … }; of openpi's own, %s have LoRA", name, len(configs), hint, strings.Join(withLoRA, " and "))
 		return
 	}
 	if cfg.model != c.tree.model {
@@ -143,8 +152,22 @@ func (c *conversion) checkRank(name, suffix string, want int) {
 	}
 }
 
-// facts gives the alpha of one base parameter, named without its root.
+// configNames lists the TrainConfigs, or those that are wanted.
+func configNames(wanted func(trainConfig) bool) []string {
+	var out []string
+	for n, t := range configs {
+		if wanted == nil || wanted(t) {
+			out = append(out, n)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// facts gives the alpha of one base parameter, named without its root; the
+// rows ask for those that have a LoRA which alpha scales.
 func (a *alphas) facts(param string) map[string]cty.Value {
+	a.asked[param] = true
 	if v, ok := a.of(param); ok {
 		return map[string]cty.Value{"alpha": cty.NumberFloatVal(v)}
 	}
@@ -173,27 +196,40 @@ func (p *pattern) matches(param string) bool {
 	return p.glob.Match(param) || p.glob.Match("params/"+param)
 }
 
-// checkPatterns refuses patterns that hit nothing: an alpha that goes nowhere
-// is an adapter with the wrong scale.
-func (c *conversion) checkPatterns() {
+// checkPatterns refuses patterns that hit nothing that alpha scales: an alpha
+// that goes nowhere is an adapter with the wrong scale.
+func (c *conversion) checkPatterns(method string) {
+	for _, p := range c.alpha.patterns {
+		hit := ""
+		for _, n := range slices.Sorted(maps.Keys(c.tree.names)) {
+			if p.matches(n) {
+				hit = c.tree.names[n].Name
+				break
+			}
+		}
+		switch {
+		case hit == "":
+			c.patternHitsNothing(p)
+		case method != "merge" || slices.ContainsFunc(slices.Collect(maps.Keys(c.alpha.asked)), p.matches):
+		case strings.HasSuffix(hit, "_einsum/w"), strings.HasSuffix(hit, "_einsum_1/w"):
+			c.resp.Diagnostics.Warnf("glob-hits-nothing", "A pattern hits no LoRA", "%q matches parameters of source %q that have no LoRA, such as %s: its alpha scales nothing", p.text, c.source().Name, hit).Path = c.path("lora", "alpha_pattern")
+		default:
+			c.fail("glob-hits-nothing", "A pattern hits nothing that alpha scales", c.path("lora", "alpha_pattern"),
+				"%q matches %s, and alpha belongs to attention's base parameters alone: match those, as \"**/attn/*_einsum_1/w\" does. openpi applies feed-forward LoRA unscaled", p.text, hit)
+		}
+	}
+}
+
+func (c *conversion) patternHitsNothing(p pattern) {
 	var names []string
 	for _, n := range slices.Sorted(maps.Keys(c.tree.names)) {
 		names = append(names, n, c.tree.names[n].Name)
 	}
-	for _, p := range c.alpha.patterns {
-		hit := false
-		for n := range c.tree.names {
-			hit = hit || p.matches(n)
-		}
-		if hit {
-			continue
-		}
-		hint := ""
-		if s := manifest.Suggest(p.text, names); s != "" {
-			hint = fmt.Sprintf("; did you mean %q?", s)
-		}
-		c.fail("glob-hits-nothing", "A pattern hits no parameter", c.path("lora", "alpha_pattern"), "%q matches none of the %d parameters of source %q%s", p.text, len(c.tree.names), c.source().Name, hint)
+	hint := ""
+	if s := manifest.Suggest(p.text, names); s != "" {
+		hint = fmt.Sprintf("; did you mean %q?", s)
 	}
+	c.fail("glob-hits-nothing", "A pattern hits no parameter", c.path("lora", "alpha_pattern"), "%q matches none of the %d parameters of source %q%s", p.text, len(c.tree.names), c.source().Name, hint)
 }
 
 // formula is the scale as plan prints it.

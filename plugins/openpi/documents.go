@@ -3,6 +3,8 @@ package openpi
 import (
 	"bytes"
 	"encoding/json"
+	"path"
+	"slices"
 	"sort"
 
 	"github.com/loraconv/loraconv/core/glob"
@@ -76,8 +78,9 @@ func (c *conversion) files() []plan.File {
 			c.resp.Diagnostics.Warnf("glob-hits-nothing", "A pattern hits no file", "files = [%q] matches none of the checkpoint's %d side files", text, len(c.source().Manifest.Files)).Path = []string{"conversion", c.req.Conversion, "output", "files"}
 		}
 	}
-	if len(out) == 0 && !said {
-		c.resp.Diagnostics.Warnf("no-assets", "The checkpoint has no assets", "nothing under assets/ lies beside the parameters of source %q, so the output has no norm_stats.json; openpi needs one to run the model: name the step directory, which holds params/ and assets/, or copy it by hand", c.source().Name)
+	stats := slices.ContainsFunc(out, func(f plan.File) bool { return path.Base(f.To) == "norm_stats.json" })
+	if !stats && !said {
+		c.resp.Diagnostics.Warnf("no-assets", "The checkpoint has no assets", "no norm_stats.json under assets/ lies beside the parameters of source %q, so the output has no norm_stats.json; openpi needs one to run the model: name the step directory, which holds params/ and assets/, or copy it by hand", c.source().Name)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].To < out[j].To })
 	return uniqueFiles(out)

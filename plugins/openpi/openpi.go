@@ -51,6 +51,7 @@ var sourceSchema = sdk.Schema{
 				{Name: "alpha", Type: "number", Doc: "The LoRAConfig's alpha."},
 				{Name: "rslora", Type: "bool", Doc: "Whether the scale is alpha/sqrt(rank) in place of alpha/rank."},
 				{Name: "alpha_pattern", Type: "map(number)", Doc: "Alpha by glob over base parameters, where they differ; the most specific match wins."},
+				{Name: "allow_partial", Type: "bool", Doc: "Accept LoRA on a part of an expert's attention or feed-forward modules, or of unlike ranks, which openpi's own models do not have."},
 			},
 			Blocks: []sdk.Block{{Name: "rule", Labels: []string{"name"}, Rows: true, Doc: "A row that adds to the built-in ones or replaces the one of its name."}},
 		},
@@ -122,6 +123,9 @@ func (c *conversion) admissible() bool {
 
 func (c *conversion) expand(table *rule.Table) (*sdk.PlanResponse, error) {
 	c.tree = readTree(c.source().Manifest)
+	if !c.isOpenPI() {
+		return c.resp, nil
+	}
 	c.alpha = c.readAlpha()
 	method := c.method()
 	if c.resp.Diagnostics.HasErrors() {
@@ -142,7 +146,10 @@ func (c *conversion) expand(table *rule.Table) (*sdk.PlanResponse, error) {
 	}
 	c.resp.Diagnostics.Append(res.Diagnostics)
 	c.resp.RulesHit = res.RulesHit
-	c.checkPatterns()
+	c.checkPatterns(method)
+	if !c.resp.Diagnostics.HasErrors() {
+		c.agree(method, res.Drops)
+	}
 	if c.resp.Diagnostics.HasErrors() {
 		return c.resp, nil
 	}

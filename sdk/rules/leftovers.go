@@ -117,7 +117,7 @@ func (x *expansion) leftover(t *tree, rel string, ls []leaving) {
 	hint := ""
 	if x.suggested++; x.suggested <= maxSuggestions {
 		if s := manifest.Suggest(rel, x.missing); s != "" {
-			hint = fmt.Sprintf("; %s is missing: is this it under another name?", t.root+s)
+			hint = fmt.Sprintf("; perhaps it is %s, which is missing, under another name", t.root+s)
 		}
 	}
 	x.res.Diagnostics.Errorf(diag.Keys, plan.CodeUnexpected, "A source parameter is used by nothing",

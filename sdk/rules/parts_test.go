@@ -32,7 +32,7 @@ func TestPartFaults(t *testing.T) {
 		want   string
 	}{
 		{"missing", func(m map[string]tensor.Shape) { delete(m, "other/layers_0/post") }, `main/layers_0/post or other/layers_0/post is not in source "base" (row "mix")`},
-		{"another width", func(m map[string]tensor.Shape) { m["main/layers_0/res"] = tensor.Shape{4, 2, 4} }, `main/layers_0/res has w (width) = 4, but main/layers_0/pre, as 1 others, has 3`},
+		{"another width", func(m map[string]tensor.Shape) { m["main/layers_0/res"] = tensor.Shape{4, 2, 4} }, `main/layers_0/res has w (width) = 4, but main/layers_0/pre, as 1 other, has 3`},
 		{"an axis less", func(m map[string]tensor.Shape) { m["main/layers_0/res"] = tensor.Shape{3, 8} }, `main/layers_0/res has shape [3, 8]: it has 2 axes, wanted 3 (w a b)`},
 		{"twice", func(m map[string]tensor.Shape) { m["other/layers_0/pre"] = tensor.Shape{3, 2} }, `other/layers_0/pre [3, 2] in source "base": no row knows it`},
 		{"adapter", func(m map[string]tensor.Shape) { m["main/layers_0/pre_lora_a"] = tensor.Shape{3, 1} }, `main/layers_0/pre_lora_a [3, 1] in source "base": no row knows it`},

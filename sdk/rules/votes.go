@@ -14,7 +14,7 @@ import (
 type votes struct {
 	by   map[string]map[int][]string // scope and letter -> size -> parameters
 	size map[string]int              // what the majority says
-	rule map[string]string           // a row that uses the letter, for messages
+	rule map[string]string           // scope, letter and parameter -> the row that reads it so
 	said map[string]bool             // scope, letter and parameter: reported
 }
 
@@ -27,7 +27,7 @@ func (v *votes) cast(key string, n int, leaf, row string) {
 		v.by[key] = map[int][]string{}
 	}
 	v.by[key][n] = append(v.by[key][n], leaf)
-	v.rule[key] = row
+	v.rule[key+"|"+leaf] = row
 }
 
 // ownKey parts the captures from the path in the scope of a letter of which
@@ -87,9 +87,10 @@ func (x *expansion) elect() {
 					continue
 				}
 				x.votes.said[key+"|"+leaf] = true
+				row := x.votes.rule[key+"|"+leaf]
 				d := x.res.Diagnostics.Errorf(diag.Keys, CodeShape, "A parameter's shape does not fit",
-					"%s has %s = %d, but %s has %d (row %q)", leaf, x.letterName(letter), n, example(by[other]), other, x.votes.rule[key])
-				d.Tensor, d.Rule = leaf, x.votes.rule[key]
+					"%s has %s = %d, but %s has %d (row %q)", leaf, x.letterName(letter), n, example(by[other]), other, row)
+				d.Tensor, d.Rule = leaf, row
 			}
 		}
 	}
@@ -104,8 +105,11 @@ func (x *expansion) letterName(l string) string {
 }
 
 func example(leaves []string) string {
-	if len(leaves) == 1 {
+	switch len(leaves) {
+	case 1:
 		return leaves[0]
+	case 2:
+		return leaves[0] + ", as 1 other,"
 	}
 	return fmt.Sprintf("%s, as %d others,", leaves[0], len(leaves)-1)
 }

@@ -22,6 +22,12 @@ group "Key accounting" {
     why   = "A pair cannot be merged by halves, and dropping the half would lose the fine-tuning."
     next  = "Find a save that has both factors. To convert without that LoRA on purpose, drop the factor that is there with a drop block and a reason."
   }
+  code "lora-partial" {
+    exit  = [3]
+    means = "Of an expert's attention or feed-forward modules some have LoRA and some have none, or their ranks differ."
+    why   = "OpenPI's models give LoRA of one rank to all modules of such a group or to none, so factors were lost, cut or mixed up: the result would have a part of the fine-tuning."
+    next  = "Find a complete save. If the model was trained so, say allow_partial = true in the source's lora block."
+  }
   code "shape-mismatch" {
     exit  = [3]
     means = "The shapes of a source's parameters contradict one another: an axis that must have one size everywhere does not."
@@ -474,6 +480,18 @@ group "Plugins and the worker" {
     means = "The checkpoint has no side files under assets/, so the output has none either."
     why   = "OpenPI needs norm_stats.json to run a model."
     next  = "Copy the assets of the training run beside the output before it is used."
+  }
+  code "not-openpi" {
+    exit  = [3]
+    means = "A source of the openpi plugin holds no parameter of an openpi model."
+    why   = "Every row would report its parameter as missing, and hide the one cause: another framework's checkpoint, another item of it, or one that is converted already."
+    next  = "See loraconv inspect for what it holds, and name the step directory of the training, or its params."
+  }
+  code "not-a-float" {
+    exit  = [3]
+    means = "A parameter of an OpenPI checkpoint holds integers or truth values."
+    why   = "OpenPI's models hold floats alone. Integers are never converted, and what a quantised weight means is not in it."
+    next  = "Save the checkpoint again from the float weights."
   }
   code "openpi-no-adapter" {
     exit  = [64]
