@@ -13,8 +13,9 @@ import (
 	"github.com/loraconv/loraconv/sdk"
 )
 
-// schemas describe what commands print with -json. They are published: a
-// change that is no addition needs a new version.
+// schemas describe what commands print with -json, plan files and the records
+// in outputs. They are published: a change that is no addition needs a new
+// version.
 //
 //go:embed schemas/*.v1.json
 var schemas embed.FS
@@ -36,12 +37,15 @@ func schemaNames() []string {
 func (a *app) schemaCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schema [NAME]",
-		Short: "Print the JSON schema of specs, for editors, or of what -json prints",
+		Short: "Print the JSON schema of specs, of what -json prints, or of a file",
 		Long: `Prints a JSON schema. "spec", the default, is that of specs in their JSON form
 (*.hcl.json), with the blocks of the bundled plugins: editors complete and check
 by it. "events" is that of the stream that run, plan and validate print with
--json, one object a line; "inspect", "diff", "verify" and "version" are those of
-the objects that these commands print; "plan" is that of the plan's lines.`,
+-json, one object a line; "inspect", "diff", "verify", "version", "init",
+"plugins" (of plugins installed) and "plugin" (of plugins schema) are those of
+the objects that these commands print. "planfile" is that of plan -out, "plan"
+that of the lines of a plan, and "manifest" and "provenance" are those of the
+records in outputs.`,
 		Example:   "  loraconv schema -json > loraconv.schema.json\n  loraconv schema events",
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: schemaNames(),
