@@ -12,8 +12,13 @@ type arena struct {
 	mu    sync.Mutex
 	limit int // bytes kept and handed out, as far as that can be held
 	total int
+	spare int // bytes handed out beyond what was asked for
 	free  [][]byte
 }
+
+// maxSpare bounds arena.spare: nothing counts these bytes but the process's
+// reserve.
+const maxSpare = 4 << 20
 
 // get returns n bytes of any content, aligned to a page.
 func (a *arena) get(n int) ([]byte, error) {
@@ -22,13 +27,14 @@ func (a *arena) get(n int) ([]byte, error) {
 	defer a.mu.Unlock()
 	best := -1
 	for i, b := range a.free {
-		if c := cap(b); c >= size && c <= size+size/8 && (best < 0 || c < cap(a.free[best])) {
+		if c := cap(b); c >= size && c <= size+min(size/8, maxSpare-a.spare) && (best < 0 || c < cap(a.free[best])) {
 			best = i
 		}
 	}
 	if best >= 0 {
 		b := a.free[best]
 		a.free = append(a.free[:best], a.free[best+1:]...)
+		a.spare += cap(b) - size
 		return b[:n], nil
 	}
 	for len(a.free) > 0 && a.total+size > a.limit {
@@ -42,13 +48,14 @@ func (a *arena) get(n int) ([]byte, error) {
 	return b[:n], nil
 }
 
-// put takes a buffer back.
+// put takes a buffer back, as long as get gave it.
 func (a *arena) put(b []byte) {
 	if b == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.spare -= cap(b) - int(pages(int64(len(b))))
 	a.free = append(a.free, b[:cap(b)])
 	for a.total > a.limit && len(a.free) > 0 {
 		a.release(0)

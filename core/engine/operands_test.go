@@ -169,3 +169,35 @@ func TestArenaReuses(t *testing.T) {
 	}
 	a.close()
 }
+
+// TestArenaSparesLittle: buffers that are a little larger than what is asked for
+// are used again, but not so many of them that the ceiling is missed.
+func TestArenaSparesLittle(t *testing.T) {
+	const large, small, count = 9 << 20, 8 << 20, 12
+	a := &arena{limit: count * large}
+	take := func(n int) (out [][]byte) {
+		for range count {
+			b, err := a.get(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, b)
+		}
+		return out
+	}
+	for _, b := range take(large) {
+		a.put(b)
+	}
+	a.limit = count * small
+	held := take(small)
+	if more := a.total - count*small; more > maxSpare || more == 0 || more != a.spare {
+		t.Errorf("%d bytes are held beyond what was asked for, %d are counted, at most %d may be", more, a.spare, maxSpare)
+	}
+	for _, b := range held {
+		a.put(b)
+	}
+	if a.spare != 0 {
+		t.Errorf("%d bytes are spare when nothing is handed out", a.spare)
+	}
+	a.close()
+}
