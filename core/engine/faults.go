@@ -163,7 +163,7 @@ func (f finding) report(at *place, name string, t *target) *diag.Diagnostic {
 			"%s in source %q, read for %s: %d NaN or infinite values, the first at %v; if they are meant to be there, list the target in allow_nonfinite", f.base.name, f.base.from, name, at.count, where)
 	case inResult:
 		d = diag.New(diag.Source, CodeNonFinite, resultSummary,
-			"%s, computed from %s in source %q: %d values became NaN or infinite, the first from %v", name, f.base.name, f.base.from, at.count, where)
+			"%s, computed from %s in source %q: %d values became NaN or infinite, the first from %v; look at the scale and at the adapter, and if they are meant to be there, list the target in allow_nonfinite", name, f.base.name, f.base.from, at.count, where)
 	default:
 		d = diag.New(diag.Measured, CodeOverflow, "Values are beyond the output's type",
 			"%s, from %s in source %q: %d finite values are infinite as %s, the first from %v; choose a wider dtype for it", name, f.base.name, f.base.from, at.count, t.dtype, where)

@@ -317,12 +317,13 @@ func recheck(sources map[string]store.Reader) error {
 	slices.Sort(names)
 	for _, n := range names {
 		if err := sources[n].Recheck(); err != nil {
-			ds.Errorf(diag.Changed, CodeChanged, "A source changed during the run", "source %q: %v", n, err)
+			ds.Errorf(diag.Changed, CodeChanged, "A source changed during the run", "source %q: %v; run again when nothing writes to it", n, err)
 		}
 	}
 	return ds.Err()
 }
 
 func scratchFault(err error) error {
-	return wrapped{diag.New(diag.Output, CodeScratch, "The scratch file of the adapters cannot be used", "%v", err), err}
+	return wrapped{diag.New(diag.Output, CodeScratch, "The scratch file of the adapters cannot be used",
+		"%v; make room beside the output, or allow so much memory that the adapters fit", err), err}
 }
