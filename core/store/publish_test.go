@@ -3,12 +3,14 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -241,7 +243,7 @@ func TestCopyFile(t *testing.T) {
 		{"in", "x/in.json", braces, 2},
 		{"empty", "empty", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 0},
 	} {
-		sum, n, err := s.CopyFile(c.to, root, c.from)
+		sum, n, err := s.CopyFile(t.Context(), c.to, root, c.from)
 		if err != nil || sum != c.sum || n != c.n {
 			t.Errorf("%s: %s, %d, %v", c.from, sum, n, err)
 		}
@@ -250,8 +252,56 @@ func TestCopyFile(t *testing.T) {
 		from string
 		want error
 	}{{"out", ErrCorrupt}, {"fifo", ErrCorrupt}, {".", ErrCorrupt}, {"absent", ErrNotFound}, {"../x", ErrCorrupt}} {
-		if _, _, err := s.CopyFile("to-"+filepath.Base(c.from), root, c.from); !errors.Is(err, c.want) {
+		if _, _, err := s.CopyFile(t.Context(), "to-"+filepath.Base(c.from), root, c.from); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, wanted %v", c.from, err, c.want)
+		}
+	}
+}
+
+// A file that is written to while it is copied is not the one that was asked
+// for, also where it keeps its size; and a copy that nobody waits for ends.
+func TestCopyFileOfWhatChanges(t *testing.T) {
+	from := t.TempDir()
+	name := filepath.Join(from, "a.json")
+	if err := os.WriteFile(name, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	meanwhile := func() error { return nil }
+	s, err := newStage(filepath.Join(t.TempDir(), "model"), StageOptions{}, func(op, _ string) error {
+		if op == "write" {
+			return meanwhile()
+		}
+		return nil
+	}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Abort(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for i, c := range []struct {
+		meanwhile func() error
+		want      error
+	}{
+		{func() error { return os.WriteFile(name, []byte("[]"), 0o644) }, ErrChanged},
+		{func() error { return os.WriteFile(name, []byte("[1]"), 0o644) }, ErrChanged},
+		{func() error { cancel(); return nil }, context.Canceled},
+	} {
+		past := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(name, past, past); err != nil {
+			t.Fatal(err)
+		}
+		meanwhile = c.meanwhile
+		if _, _, err := s.CopyFile(ctx, fmt.Sprint(i), root, "a.json"); !errors.Is(err, c.want) {
+			t.Errorf("case %d: %v, wanted %v", i, err, c.want)
 		}
 	}
 }

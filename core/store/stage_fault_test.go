@@ -89,7 +89,7 @@ func (y *story) fill(s *Stage) error {
 	if err := s.WriteFile("assets/a/norm.json", []byte("[1,2]")); err != nil {
 		return err
 	}
-	if _, _, err := s.CopyFile("copied.txt", y.side, "side.txt"); err != nil {
+	if _, _, err := s.CopyFile(context.Background(), "copied.txt", y.side, "side.txt"); err != nil {
 		return err
 	}
 	f, err := s.CreateFile("model.safetensors", 7)

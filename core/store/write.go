@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -66,8 +67,9 @@ func (s *Stage) finish(f *os.File, err error) error {
 
 // CopyFile copies a regular file out of root, makes the copy durable, and
 // returns its digest, hex, and its size. Links are not followed out of root.
-// An error wraps ErrChanged if the file's size changed meanwhile.
-func (s *Stage) CopyFile(rel string, root *os.Root, from string) (digest string, n int64, err error) {
+// An error wraps ErrChanged if the file changed meanwhile, as far as its size
+// and time tell.
+func (s *Stage) CopyFile(ctx context.Context, rel string, root *os.Root, from string) (digest string, n int64, err error) {
 	src, info, err := OpenRegular(root, from)
 	if err != nil {
 		return "", 0, err
@@ -79,11 +81,30 @@ func (s *Stage) CopyFile(rel string, root *os.Root, from string) (digest string,
 	}
 	h := sha256.New()
 	err = s.do("write", dst.Name(), func() (err error) {
-		n, err = io.Copy(io.MultiWriter(dst, h), io.LimitReader(src, info.Size()+1))
+		n, err = io.Copy(io.MultiWriter(dst, h), &whileWanted{ctx, io.LimitReader(src, info.Size()+1)})
 		return err
 	})
 	if err == nil && n != info.Size() {
 		err = fmt.Errorf("file %q had %d bytes when it was opened: %w", from, info.Size(), ErrChanged)
 	}
+	if err == nil {
+		var now os.FileInfo
+		if now, err = src.Stat(); err == nil {
+			err = SameFile(from, info, now)
+		}
+	}
 	return hex.EncodeToString(h.Sum(nil)), n, s.finish(dst, err)
+}
+
+// whileWanted reads until its context ends.
+type whileWanted struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (w *whileWanted) Read(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.r.Read(p)
 }

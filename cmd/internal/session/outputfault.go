@@ -27,3 +27,15 @@ func outputFault(err error, name string) error {
 	}
 	return diag.New(diag.Output, "output-failed", "The output could not be written", "%q: %v", name, err)
 }
+
+// sideFileFault turns an error of a copy into a diagnostic: it may be the
+// source's as well as the output's.
+func sideFileFault(err error, to string) error {
+	switch {
+	case errors.Is(err, store.ErrChanged):
+		return diag.New(diag.Changed, "source-changed", "A source changed during the run", "%v; run again when nothing writes to it", err)
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
+		return diag.New(diag.Source, "side-file", "A side file cannot be read", "%v", err)
+	}
+	return outputFault(err, to)
+}

@@ -282,10 +282,10 @@ func (r *run) sideFiles(ctx context.Context) error {
 		if err != nil {
 			return diag.New(diag.Source, "side-file", "A side file cannot be read", "%v", err)
 		}
-		sum, n, err := r.stage.CopyFile(f.To, src, f.Path)
+		sum, n, err := r.stage.CopyFile(ctx, f.To, src, f.Path)
 		_ = src.Close()
 		if err != nil {
-			return outputFault(fmt.Errorf("copy %q: %w", f.Path, err), f.To)
+			return sideFileFault(fmt.Errorf("copy %q: %w", f.Path, err), f.To)
 		}
 		r.rec.file(f.To, n, sum)
 	}
