@@ -21,10 +21,10 @@ const CodeInexpressible = "adapter-inexpressible"
 //
 //	W[out, in] + Alpha/Rank * B[out, Rank] A[Rank, in]
 type Module struct {
-	Path  string
-	Rank  int
-	Alpha float64
-	Rule  string // the row that made it
+	Path  string  // as Input.Module spells it
+	Rank  int     // of all its products together
+	Alpha float64 // what Rank divides; it holds the adapters' weights and the scales of target rules
+	Rule  string  // the row that made it
 }
 
 // block is one product of an adapter's module: all of its LoRA, or what one

@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/tensor"
 	"github.com/loraconv/loraconv/sdk"
 )
@@ -63,5 +66,41 @@ func TestWeightOfAdapter(t *testing.T) {
 	}
 	if s := text(p); !strings.Contains(s, `"d r, r (n half_two) -> d n half_two", 0)`) {
 		t.Error(s)
+	}
+}
+
+// A rule of the conversion scales what it matches, in both methods, and a
+// weight of nought stands beside no other in one module.
+func TestScaleOfTargetRule(t *testing.T) {
+	half := 0.5
+	in, _ := readCheckpoint(t, "query.scanned_base_apart_adapter").input(readTable(t, "query"))
+	in.Targets = []sdk.TargetRule{{Name: "less", Match: []string{"model.layers.1.**"}, Scale: &half}}
+	res, err := Expand(in)
+	if err != nil || res.Diagnostics.HasErrors() {
+		t.Fatal(err, res.Diagnostics)
+	}
+	if d := cmp.Diff(map[string]int{"less": 1}, res.RulesHit); d != "" {
+		t.Error(d)
+	}
+	var scales []float32
+	for i := range res.Tensors {
+		for _, term := range res.Tensors[i].Expr.(*plan.Affine).X.(*plan.Rearrange).X.(*plan.Merge).Terms {
+			scales = append(scales, term.Scale)
+		}
+	}
+	if d := cmp.Diff([]float32{2, 1, 2}, scales); d != "" { // alpha 10, rank 5
+		t.Error(d)
+	}
+
+	row := "  source = \"w\"\n  axes = \"d h\"\n  lora {\n    a = \"a\"\n    b = \"b\"\n    einsum = \"d r, r h -> d h\"\n    scale = alpha / r\n  }\n  to = \"h d\"\n  target = \"m.weight\""
+	lora := map[string]tensor.Shape{"a": {3, 2}, "b": {2, 5}}
+	in, _ = exportInput(t, row, map[string]tensor.Shape{"w": {3, 5}}, lora, lora)
+	in.Targets = []sdk.TargetRule{{Name: "less", MatchRegex: "^m", Scale: &half}}
+	if res, err := Expand(in); err != nil || len(res.Modules) != 1 || res.Modules[0].Alpha != 12 { // 0.5 * 12/2 * rank 4
+		t.Errorf("%v, %v", res, err)
+	}
+	in.Sources[2].Weight = 0
+	if _, err := expandAndCheck(t, in); err == nil || !strings.Contains(err.Error(), "a, m.weight: one of its adapters has scale 0, another has not; leave that one out") {
+		t.Error(err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // Known is a number that somebody says, and who.
 type Known struct {
 	N    int
-	From string
+	From string // for messages: "the template's num_attention_heads"
 }
 
 // CodeUnknown is reported where an adapter without its base leaves a size open

@@ -143,6 +143,10 @@ func TestAloneFaults(t *testing.T) {
 			`A size is not known: how many "dense" the whole model has is needed for the names of layers`},
 		{"layer too many", func(in *Input, _ map[string]tensor.Shape) { in.Counts["moe"] = Known{1, "the template"} },
 			`The adapter is of another model: the template says that block "moe" stands 1 times, and moe_1 is for 2`},
+		{"layers too few", func(in *Input, m map[string]tensor.Shape) {
+			clear(m)
+			m["moe/q_lora_a"], m["moe/q_lora_b"] = tensor.Shape{5, 2, 7}, tensor.Shape{7, 2, 12}
+		}, `The adapter is of another model: the template says that block "moe" stands 3 times, and moe is for 2`},
 		{"other heads", func(in *Input, _ map[string]tensor.Shape) { in.Known["heads"] = Known{4, "the template"} },
 			"axis 1: (n half two) is 12 here, wanted 16; the template has n (heads) = 4"},
 		{"other width", func(in *Input, _ map[string]tensor.Shape) { in.Known["width"] = Known{6, "the template"} },

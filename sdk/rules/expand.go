@@ -12,11 +12,13 @@ import (
 	"github.com/loraconv/loraconv/sdk"
 )
 
-// Input is what Expand works on.
+// Input is what Expand works on. A plugin fills in Table, Sources, Method, DType
+// and Targets, and Facts if its rows ask for any; the rest may be left out.
 type Input struct {
 	Table   *rule.Table
-	Sources []sdk.Source // the base first; adapters after it
-	// Facts are names that expressions may use, beside letters and captures.
+	Sources []sdk.Source // PlanRequest.Sources: the base first; adapters after it
+	// Facts are names that expressions may use, beside letters and captures. One
+	// that is text may stand in a target's name, as {name}.
 	Facts map[string]cty.Value
 	// Unknown names facts that nobody said: an expression that needs one gives
 	// that diagnostic instead of a value.
@@ -29,7 +31,8 @@ type Input struct {
 	PerSource func(source string) map[string]cty.Value
 
 	// Module, if set, gives the path under which a module is known to the
-	// runtime that loads an adapter, or why it takes no adapter.
+	// runtime that loads an adapter, or why it takes no adapter. path is a
+	// target's name without ".weight", or what its row says as module.
 	Module func(path string) (as, reason string)
 
 	// Alone says that the one source is an adapter without its base: rows apply
@@ -43,39 +46,43 @@ type Input struct {
 	// adapter may cover some of them alone.
 	Counts map[string]Known
 
-	Method  string // "merge", "base" or "adapter"
-	DType   string // "float32", "bfloat16", "float16", "mixed" or "source"
-	Targets []sdk.TargetRule
+	Method  string           // "merge", "base" or "adapter"; a plugin settles its default before
+	DType   string           // as PlanRequest.DType, but never ""
+	Targets []sdk.TargetRule // PlanRequest.Rules
 }
 
-// Result is a plan's tensors, drops and facts, or errors.
+// Result is a plan's tensors, drops and facts, or errors: the fields of a
+// plan.Plan and of an sdk.PlanResponse that the rows can tell. With an error
+// among Diagnostics the rest is not to be used.
 type Result struct {
 	Tensors     []plan.Tensor
 	Drops       []plan.Drop
-	Facts       []plan.Fact
-	Merged      int // LoRA pairs that are folded in
-	RulesHit    map[string]int
+	Facts       []plan.Fact    // sizes, counts and ranks, and what they were read off
+	Merged      int            // LoRA pairs that are folded in, each once for each tensor that it changes
+	RulesHit    map[string]int // for PlanResponse.RulesHit
 	Diagnostics diag.List
 
-	// With method "adapter", Tensors are factors.
-	Modules []Module      // what has LoRA
-	Deltas  []plan.Delta  // what each module must amount to
-	Targets []plan.Tensor // names and shapes of what the base alone would give
+	// With method "adapter", Tensors are pairs of factors as PEFT names them.
+	Modules []Module      // what has LoRA, in the order of its tensors
+	Deltas  []plan.Delta  // what each module must amount to, for plan.Plan
+	Targets []plan.Tensor // names and shapes, without Expr, of what the base alone would give
 }
 
-// Codes of the diagnostics that Expand reports.
+// Codes of the diagnostics that Expand reports; `loraconv explain CODE` has what
+// there is to say about each.
 const (
-	CodeMissing  = "missing-parameter"
-	CodeUnpaired = "unpaired-lora"
-	CodeShape    = "shape-mismatch"
-	CodeRefused  = "refused-parameter"
-	CodeRule     = "rule-invalid"
-	CodeRuntime  = "no-runtime-type"
+	CodeMissing  = "missing-parameter" // a required row, or an instance of a block, without its parameter
+	CodeUnpaired = "unpaired-lora"     // half a LoRA pair, or a parameter with two
+	CodeShape    = "shape-mismatch"    // sizes that contradict one another or the row
+	CodeRefused  = "refused-parameter" // what a refuse block matches
+	CodeRule     = "rule-invalid"      // an expression of a row that cannot be computed
+	CodeRuntime  = "no-runtime-type"   // "mixed" of a table that does not say what that is
 )
 
 // Expand brings a table and manifests together. What is wrong with the
 // checkpoint is in Result.Diagnostics, all of it at once; an error is a fault
-// of the table.
+// of the table or of the Input. It reads nothing but the Input and changes none
+// of it.
 func Expand(in Input) (*Result, error) {
 	if err := in.admit(); err != nil {
 		return nil, err

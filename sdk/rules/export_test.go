@@ -13,6 +13,7 @@ import (
 	"github.com/loraconv/loraconv/core/rule"
 	"github.com/loraconv/loraconv/core/tensor"
 	"github.com/loraconv/loraconv/sdk"
+	"github.com/loraconv/loraconv/sdk/sdktest"
 )
 
 // number is the value of a source element: a small whole number, so that all
@@ -246,6 +247,7 @@ func TestExportBlocks(t *testing.T) {
 			if m.Path != "m" || m.Rank != c.rank || m.Alpha != c.alpha {
 				t.Errorf("%+v, wanted rank %d, alpha %v", m, c.rank, c.alpha)
 			}
+			delta := deltaValues(t, res, ms)
 			a, b := &p.Tensors[0], &p.Tensors[1]
 			if a.Name != "base_model.model.m.lora_A.weight" || b.Name != "base_model.model.m.lora_B.weight" {
 				t.Errorf("%s and %s", a.Name, b.Name)
@@ -258,12 +260,62 @@ func TestExportBlocks(t *testing.T) {
 					for r := range m.Rank {
 						got += m.Alpha / float64(m.Rank) * bv[o*m.Rank+r] * av[r*cols+i]
 					}
-					if want := c.want(o, i); got != want {
-						t.Fatalf("element [%d, %d] is %v, wanted %v", o, i, got, want)
+					if want := c.want(o, i); got != want || delta.At(o, i) != want {
+						t.Fatalf("element [%d, %d] is %v, and %v where it is said what must come out; wanted %v", o, i, got, delta.At(o, i), want)
 					}
 				}
 			}
 		})
+	}
+}
+
+// deltaValues computes what the one module must amount to, over bases of zeros.
+func deltaValues(t *testing.T, res *Result, ms plan.Manifests) sdktest.Array {
+	t.Helper()
+	if len(res.Deltas) != 1 {
+		t.Fatalf("%d deltas", len(res.Deltas))
+	}
+	d := res.Deltas[0]
+	sources := map[string]*sdktest.Checkpoint{"": sdktest.NewCheckpoint(0)}
+	for _, b := range d.Bases {
+		sources[""].Set(b.Name, tensor.Float32, sdktest.Array{Shape: b.Shape, Values: make([]float64, b.Shape.Elements())})
+	}
+	for name, m := range ms {
+		c := sdktest.NewCheckpoint(0)
+		for _, x := range m.Tensors {
+			v := make([]float64, x.Shape.Elements())
+			for i := range v {
+				v[i] = number(name, x.Name, i)
+			}
+			c.Set(x.Name, tensor.Float32, sdktest.Array{Shape: x.Shape, Values: v})
+		}
+		sources[name] = c
+	}
+	out, err := sdktest.Evaluate(&plan.Plan{Tensors: []plan.Tensor{{Name: d.Module, Shape: d.Shape, Expr: d.Expr}}}, sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out[d.Module]
+}
+
+// A module is called as the row says, and then as the plugin spells it, which
+// may also say why it takes no adapter.
+func TestModules(t *testing.T) {
+	row := "  source = \"w\"\n  axes = \"d h\"\n  lora {\n    a = \"a\"\n    b = \"b\"\n    einsum = \"d r, r h -> d h\"\n    scale = alpha / r\n  }\n  to = \"h d\"\n  target = \"m.kernel\"\n  module = \"inner.m\""
+	shapes := map[string]tensor.Shape{"w": {3, 5}, "a": {3, 2}, "b": {2, 5}}
+	in, _ := exportInput(t, row, shapes)
+	res, err := Expand(in)
+	if err != nil || len(res.Modules) != 1 || res.Modules[0].Path != "inner.m" {
+		t.Errorf("%v, %v", res, err)
+	}
+	in.Module = func(path string) (string, string) { return "outer." + path, "" }
+	res, err = Expand(in)
+	if err != nil || len(res.Modules) != 1 || res.Modules[0].Path != "outer.inner.m" || res.Tensors[0].Name != "base_model.model.outer.inner.m.lora_A.weight" {
+		t.Errorf("%v, %v", res, err)
+	}
+	in.Module = func(string) (string, string) { return "", "it is an embedding" }
+	if _, err := expandAndCheck(t, in); err == nil || !strings.Contains(err.Error(), "a, m.kernel: it is an embedding") {
+		t.Error(err)
 	}
 }
 

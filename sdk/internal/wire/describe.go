@@ -95,6 +95,9 @@ func checkDescribe(r *sdk.DescribeResponse) error {
 		if err := text(fmt.Sprintf("table of rules %q", name), rows, rule.MaxBytes); err != nil {
 			return err
 		}
+		if rows = strings.ReplaceAll(rows, "\r\n", "\n"); Clean(rows) != rows {
+			return fmt.Errorf("table of rules %q has a character that cannot be printed", name)
+		}
 	}
 	return nil
 }
@@ -126,6 +129,11 @@ func checkSchema(s *sdk.Schema, depth int) error {
 		if a.Type == "" || len(a.Type) > 256 {
 			return fmt.Errorf("argument %q has type %q", a.Name, a.Type)
 		}
+		for _, v := range a.Enum {
+			if len(v) > 256 || Clean(v) != v {
+				return fmt.Errorf("argument %q allows %.64q, which is too long or cannot be printed", a.Name, v)
+			}
+		}
 		a.Doc = Clean(a.Doc)
 	}
 	for i := range s.Blocks {
@@ -135,6 +143,11 @@ func checkSchema(s *sdk.Schema, depth int) error {
 		}
 		if b.Max < 0 || len(b.Labels) > 4 {
 			return fmt.Errorf("block %q: max is %d and it has %d labels", b.Name, b.Max, len(b.Labels))
+		}
+		for _, l := range b.Labels {
+			if !identifier.MatchString(l) {
+				return fmt.Errorf("block %q: label %q is not an identifier", b.Name, l)
+			}
 		}
 		b.Doc = Clean(b.Doc)
 		if err := checkSchema(&b.Schema, depth+1); err != nil {

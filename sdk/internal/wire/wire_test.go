@@ -10,6 +10,7 @@ import (
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/manifest"
+	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/tensor"
 	"github.com/loraconv/loraconv/sdk"
 	pb "github.com/loraconv/loraconv/sdk/internal/wire/pluginv1"
@@ -107,6 +108,16 @@ func TestDescribeIsChecked(t *testing.T) {
 		{`table of rules "a b" is not`, func(r *sdk.DescribeResponse) { r.Rules = map[string]string{"a b": ""} }},
 		{`table of rules "a" is not valid UTF-8`, func(r *sdk.DescribeResponse) { r.Rules = map[string]string{"a": "\xff"} }},
 		{`table of rules "a" has 1048577 bytes`, func(r *sdk.DescribeResponse) { r.Rules = map[string]string{"a": strings.Repeat("#", 1<<20+1)} }},
+		{`table of rules "a" has a character that cannot be printed`, func(r *sdk.DescribeResponse) { r.Rules = map[string]string{"a": "# \x1b[2J"} }},
+		{`block "b": label "a b" is not an identifier`, func(r *sdk.DescribeResponse) { r.Source.Blocks = []sdk.Block{{Name: "b", Labels: []string{"a b"}}} }},
+		{`argument "a" allows "\x1b"`, func(r *sdk.DescribeResponse) {
+			r.Source = attribute("a")
+			r.Source.Attributes[0].Enum = []string{"\x1b"}
+		}},
+		{`describe response has `, func(r *sdk.DescribeResponse) {
+			r.Source = attribute("a")
+			r.Source.Attributes[0].Doc = strings.Repeat("d", MaxDescribe)
+		}},
 		{`max is -1`, func(r *sdk.DescribeResponse) { r.Source.Blocks = []sdk.Block{{Name: "b", Max: -1}} }},
 	}
 	for _, tt := range tests {
@@ -138,6 +149,81 @@ func TestPlanRequestRoundTrip(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What a plugin answers is held against what it was asked.
+func TestPlanResponse(t *testing.T) {
+	asked := &sdk.PlanRequest{Rules: []sdk.TargetRule{{Name: "small"}, {Name: "large"}}}
+	var broken, remark diag.List
+	broken.Errorf(diag.Keys, "code", "Summary", "detail")
+	remark.Warnf("code", "Summary", "detail")
+	whole := func() *sdk.PlanResponse {
+		return &sdk.PlanResponse{Diagnostics: remark, RulesHit: map[string]int{"small": 1, "large": 0}, Plan: &plan.Plan{
+			Version: plan.Version, Sources: []string{"s"}, Output: plan.Output{Format: "pytorch", File: "model.safetensors"},
+			Tensors: []plan.Tensor{{Name: "t", DType: tensor.Float32, Shape: tensor.Shape{2}, Rule: "q", Expr: &plan.Source{From: "s", Name: "t"}}},
+		}}
+	}
+	m, err := EncodePlanResponse(whole())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodePlanResponse(m, asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(whole(), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for want, change := range map[string]func(*pb.PlanResponse){
+		"plan response holds neither a plan nor an error":              func(m *pb.PlanResponse) { m.Plan = nil },
+		"plan response holds a plan and an error":                      func(m *pb.PlanResponse) { m.Diagnostics, _ = EncodeDiagnostics(broken) },
+		`plan response: rule "small" is said to match 2 of 1 tensors`:  func(m *pb.PlanResponse) { m.RulesHit["small"] = 2 },
+		`plan response: rule "small" is said to match -1 of 1 tensors`: func(m *pb.PlanResponse) { m.RulesHit["small"] = -1 },
+		`plan response: rules_hit names rule "huge", which the spec`:   func(m *pb.PlanResponse) { m.RulesHit["huge"] = 1 },
+		"plan response: plan line 1":                                   func(m *pb.PlanResponse) { m.Plan = []byte("{}\n") },
+		"plan response: list of diagnostics":                           func(m *pb.PlanResponse) { m.Diagnostics = []byte("{") },
+		"plan response: diagnostic 0: class": func(m *pb.PlanResponse) {
+			m.Diagnostics = []byte(`[{"severity":1,"class":8,"code":"c","summary":"s"}]`)
+		},
+	} {
+		m, err := EncodePlanResponse(whole())
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(m)
+		if _, err := DecodePlanResponse(m, asked); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, wanted %q", err, want)
+		}
+	}
+
+	// The author meets the same faults, and a plan beside an error stays behind.
+	if _, err := EncodePlanResponse(nil); err == nil {
+		t.Error("nil passes")
+	}
+	if _, err := EncodePlanResponse(&sdk.PlanResponse{Diagnostics: remark}); err == nil || !strings.Contains(err.Error(), "neither a plan nor an error") {
+		t.Error(err)
+	}
+	r := whole()
+	r.Diagnostics = broken
+	if m, err = EncodePlanResponse(r); err != nil || m.Plan != nil {
+		t.Errorf("%v, %v", m, err)
+	}
+	if got, err := DecodePlanResponse(m, asked); err != nil || got.Plan != nil || !got.Diagnostics.HasErrors() {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A plugin in another language would meet the same.
+func TestPlanRequestIsChecked(t *testing.T) {
+	for want, sources := range map[string]string{
+		`source "s" has no name or stands twice`: `[{"name":"s","manifest":{}},{"name":"s","manifest":{}}]`,
+		`source "" has no name`:                  `[{"manifest":{}}]`,
+		`source "s" has no manifest`:             `[{"name":"s"}]`,
+	} {
+		if _, err := DecodePlanRequest(&pb.PlanRequest{Json: []byte(`{"sources":` + sources + `}`)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, wanted %q", err, want)
+		}
 	}
 }
 
@@ -197,6 +283,7 @@ func TestEvents(t *testing.T) {
 		{"negative measure", []string{`{"tensor":{"index":0,"measured":{"delta_norm":-1}}}`}, "measure is negative"},
 		{"digest", []string{`{"tensor":{"index":0,"sha256":"` + strings.ToUpper(sum) + `"}}`}, "digest"},
 		{"file twice", []string{`{"file":{"file":"model.safetensors","bytes":9,"sha256":"` + sum + `"}}`, `{"file":{"file":"model.safetensors","bytes":9,"sha256":"` + sum + `"}}`}, "reported twice"},
+		{"more idle than there are", []string{`{"done":{"adapters":[{"source":"ad","terms":1,"idle":2}]}}`}, `2 of 1 updates of source "ad"`},
 		{"after done", []string{`{"done":{}}`, `{"done":{}}`}, "after the last one"},
 		{"failed for no reason", []string{`{"failed":{"diagnostics":[]}}`}, "failed without an error"},
 		{"failed with a warning", []string{`{"failed":{"diagnostics":[{"severity":1,"class":0,"code":"c","summary":"s"}]}}`}, "failed without an error"},
