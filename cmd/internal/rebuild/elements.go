@@ -75,31 +75,32 @@ func newTerm(t *plan.Term, leaf tensor.Shape, m plan.Manifests, f *reader) (*ter
 		return nil, err
 	}
 	out := &term{scale: float64(t.Scale)}
-	shapes, strides, starts := [2]tensor.Shape{}, [2][]int{}, [2]int{}
+	var (
+		shapes  [2]tensor.Shape
+		strides [2][]int
+		starts  [2]int
+		values  [2][]float64
+	)
 	for i, s := range []*plan.Source{t.A, t.B} {
 		stored, err := m.Lookup(s)
 		if err != nil {
 			return nil, err
 		}
 		fixed := positions(s)
-		for x, st := range stored.Shape.Strides() {
-			if at, ok := fixed[x]; ok {
-				starts[i] += at * st
-				continue
+		for x, n := range stored.Shape {
+			if _, ok := fixed[x]; !ok {
+				shapes[i] = append(shapes[i], n)
 			}
-			shapes[i], strides[i] = append(shapes[i], stored.Shape[x]), append(strides[i], st)
+		}
+		if values[i], strides[i], starts[i], err = f.get(s, stored.Shape); err != nil {
+			return nil, err
 		}
 	}
 	sizes, err := e.Bind(shapes[0], shapes[1], leaf)
 	if err != nil {
 		return nil, err
 	}
-	if out.a, err = f.get(t.A.From, t.A.Name); err != nil {
-		return nil, err
-	}
-	if out.b, err = f.get(t.B.From, t.B.Name); err != nil {
-		return nil, err
-	}
+	out.a, out.b = values[0], values[1]
 	out.a0, out.b0 = starts[0], starts[1]
 	sa, sb := labelStrides(e.A, strides[0], sizes), labelStrides(e.B, strides[1], sizes)
 	result := map[string]bool{}

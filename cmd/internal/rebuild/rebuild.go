@@ -4,9 +4,9 @@
 // sources by the plan's deltas.
 //
 // It shares no arithmetic with the engine: no tile, no kernel. It takes time
-// in proportion to the elements of the base's weights, and room for the
-// largest source parameter in float64, which is not counted in the memory that
-// a conversion is given.
+// in proportion to the elements of the base's weights, and room for the factors
+// of one module in float64, as they were written and as the sources have them,
+// and for maxHeld elements (32 MiB) beside: not for a stack of layers.
 package rebuild
 
 import (
@@ -126,7 +126,7 @@ func value(f *float64) float64 {
 	return *f
 }
 
-// reader reads whole parameters as float64, and keeps some.
+// reader reads factors as float64, and keeps some.
 type reader struct {
 	ctx     context.Context
 	sources map[string]store.Reader
@@ -134,32 +134,64 @@ type reader struct {
 	held    int
 }
 
-// maxHeld is how many elements are kept beside those of the parameter that was
-// read last.
-const maxHeld = 4 << 20
+// maxHeld is how many elements are kept beside those of the factor that was
+// read last. A parameter of more than half of that is read anew for each index
+// that a factor fixes, such as its layer, and the rest of it is passed over.
+var maxHeld = 4 << 20 // tests set it
 
-func (r *reader) get(from, name string) ([]float64, error) {
-	key := from + "\x00" + name
+// get returns the elements of a factor, and their strides by axis. An axis that
+// is fixed has none; start is where the factor begins.
+func (r *reader) get(s *plan.Source, shape tensor.Shape) (v []float64, strides []int, start int, err error) {
+	fixed := positions(s)
+	whole := len(fixed) == 0 || shape.Elements() <= maxHeld/2
+	key := s.From + "\x00" + s.Name
+	layout := shape
+	if !whole {
+		key += fmt.Sprint(s.Index)
+		layout = nil
+		for x, n := range shape {
+			if _, ok := fixed[x]; ok {
+				n = 1
+			}
+			layout = append(layout, n)
+		}
+	}
+	for x, st := range layout.Strides() {
+		switch at, ok := fixed[x]; {
+		case !ok:
+			strides = append(strides, st)
+		case whole:
+			start += at * st
+		}
+	}
 	if v, ok := r.have[key]; ok {
-		return v, nil
+		return v, strides, start, nil
 	}
-	src := r.sources[from]
+	src := r.sources[s.From]
 	if src == nil {
-		return nil, fmt.Errorf("no source is named %q", from)
+		return nil, nil, 0, fmt.Errorf("no source is named %q", s.From)
 	}
-	v, err := floats(r.ctx, src, name)
-	if err != nil {
-		return nil, err
+	if whole {
+		fixed = nil
+	}
+	if v, err = part(r.ctx, src, s.Name, fixed); err != nil {
+		return nil, nil, 0, err
 	}
 	if r.held += len(v); r.held > maxHeld {
 		r.have, r.held = map[string][]float64{}, len(v)
 	}
 	r.have[key] = v
-	return v, nil
+	return v, strides, start, nil
 }
 
 // floats reads a parameter of floats.
 func floats(ctx context.Context, r store.Reader, name string) ([]float64, error) {
+	return part(ctx, r, name, nil)
+}
+
+// part reads the elements of a parameter of floats whose fixed axes have the
+// given positions, in their order, and holds no others.
+func part(ctx context.Context, r store.Reader, name string, fixed map[int]int) ([]float64, error) {
 	t := r.Manifest().Lookup(name)
 	if t == nil {
 		return nil, fmt.Errorf("parameter %q: %w", name, store.ErrNotFound)
@@ -168,16 +200,36 @@ func floats(ctx context.Context, r store.Reader, name string) ([]float64, error)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float64, t.Shape.Elements())
+	strides := t.Shape.Strides()
+	kept, run := t.Shape.Elements(), t.Shape.Elements() // elements in a row that are all kept or all not
+	for x := range fixed {
+		if kept > 0 {
+			kept /= t.Shape[x]
+		}
+		run = min(run, strides[x])
+	}
+	wanted := func(at int) bool {
+		for x, p := range fixed {
+			if at/strides[x]%t.Shape[x] != p {
+				return false
+			}
+		}
+		return true
+	}
+	out := make([]float64, 0, kept)
 	const block = 4096
 	raw, wide := make([]byte, block*t.DType.Size()), make([]byte, 8*block)
-	for at := 0; at < len(out) && err == nil; {
-		n := min(block, len(out)-at)
+	for at, all := 0, t.Shape.Elements(); at < all && err == nil; {
+		n := min(block, all-at)
 		if _, err = io.ReadFull(s, raw[:n*t.DType.Size()]); err == nil {
 			err = tensor.Convert(wide[:8*n], tensor.Float64, raw[:n*t.DType.Size()], t.DType)
 		}
-		for i := range n {
-			out[at+i] = math.Float64frombits(binary.LittleEndian.Uint64(wide[8*i:]))
+		for i := 0; i < n; {
+			end := min(n, i+run-(at+i)%run)
+			for keep := wanted(at + i); keep && i < end; i++ {
+				out = append(out, math.Float64frombits(binary.LittleEndian.Uint64(wide[8*i:])))
+			}
+			i = end
 		}
 		at += n
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,25 +134,59 @@ func TestCompare(t *testing.T) {
 			m["base_model.model.m.k_proj.lora_A.weight"] = array{shape: []int{1}, values: []float32{1}}
 		}, Options{}, `module "m.k_proj": the plan has nothing to compare it with`},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			arrays := good()
-			if tt.change != nil {
-				tt.change(arrays)
-			}
-			m := plan.Manifests{"s": source.Manifest()}
-			rep, err := Compare(context.Background(), p, m, map[string]store.Reader{"s": source}, open(t, arrays), []byte(tt.config), tt.o)
-			got := ""
-			if err != nil {
-				got = "error: " + err.Error()
-			} else {
-				got = strings.Join(rep.Faults, "\n")
-				if rep.Modules != 1 || got == "" && rep.Elements != 12 {
-					t.Errorf("%d modules, %d elements", rep.Modules, rep.Elements)
+		for _, held := range []int{maxHeld, 0} { // whole parameters, and one layer of each
+			most := maxHeld
+			maxHeld = held
+			t.Run(fmt.Sprint(tt.name, held), func(t *testing.T) {
+				arrays := good()
+				if tt.change != nil {
+					tt.change(arrays)
 				}
-			}
-			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
-				t.Errorf("got %s\nwant %s", got, tt.want)
-			}
-		})
+				m := plan.Manifests{"s": source.Manifest()}
+				rep, err := Compare(context.Background(), p, m, map[string]store.Reader{"s": source}, open(t, arrays), []byte(tt.config), tt.o)
+				got := ""
+				if err != nil {
+					got = "error: " + err.Error()
+				} else {
+					got = strings.Join(rep.Faults, "\n")
+					if rep.Modules != 1 || got == "" && rep.Elements != 12 {
+						t.Errorf("%d modules, %d elements", rep.Modules, rep.Elements)
+					}
+				}
+				if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+					t.Errorf("got %s\nwant %s", got, tt.want)
+				}
+			})
+			maxHeld = most
+		}
+	}
+}
+
+// Of a stack of layers that is larger than what may be held, one layer is held:
+// its elements alone, whichever axes are fixed.
+func TestOneLayerIsHeld(t *testing.T) {
+	most := maxHeld
+	maxHeld = 8
+	t.Cleanup(func() { maxHeld = most })
+	values := make([]float32, 2*3*4)
+	for i := range values {
+		values[i] = float32(i)
+	}
+	source := open(t, map[string]array{"a": {shape: []int{2, 3, 4}, values: values}})
+	for _, tt := range []struct {
+		index []plan.At
+		want  []float64
+	}{
+		{[]plan.At{{Axis: 0, Pos: 1}}, []float64{12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23}},
+		{[]plan.At{{Axis: 1, Pos: 2}}, []float64{8, 9, 10, 11, 20, 21, 22, 23}},
+		{[]plan.At{{Axis: 2, Pos: 3}}, []float64{3, 7, 11, 15, 19, 23}},
+		{[]plan.At{{Axis: 0, Pos: 1}, {Axis: 2, Pos: 0}}, []float64{12, 16, 20}},
+		{[]plan.At{{Axis: 0, Pos: 0}, {Axis: 1, Pos: 1}}, []float64{4, 5, 6, 7}},
+	} {
+		r := &reader{ctx: context.Background(), sources: map[string]store.Reader{"s": source}, have: map[string][]float64{}}
+		got, _, start, err := r.get(&plan.Source{From: "s", Name: "a", Index: tt.index}, tensor.Shape{2, 3, 4})
+		if err != nil || start != 0 || !slices.Equal(got, tt.want) || cap(got) != len(tt.want) {
+			t.Errorf("%v: %v (room for %d) from %d, %v; wanted %v", tt.index, got, cap(got), start, err, tt.want)
+		}
 	}
 }
