@@ -470,10 +470,15 @@ func TestMisplaced(t *testing.T) {
 func TestOddMetadata(t *testing.T) {
 	dir := folder(t, "[2]", "[2]", map[string]int{"0": 8})
 	path := filepath.Join(dir, treeFile)
+	writeFile(t, filepath.Join(dir, checkpointFile), `{}`)
 	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := mustOpen(t, dir, Options{}).Tree("."); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), treeFile) {
+	d := mustOpen(t, dir, Options{})
+	if diff := cmp.Diff([]string{"."}, d.Describe().Trees); diff != "" {
+		t.Fatal(diff)
+	}
+	if _, err := d.Tree("."); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), treeFile) {
 		t.Errorf("error %v", err)
 	}
 }
