@@ -165,8 +165,8 @@ type Leaf struct {
 }
 
 // Leaves lists the leaves of the chunk at index, in the order in which they are
-// stored, leaving out those that lie wholly beyond the array. b is the value
-// of its key, nil if there is none.
+// stored, leaving out those that lie wholly beyond the array, which must be
+// missing. b is the value of its key, nil if there is none.
 func (a *Array) Leaves(index []int, b Blob) ([]Leaf, error) {
 	origin := make([]int, len(index))
 	for i, n := range index {
@@ -193,6 +193,9 @@ func (a *Array) descend(levels []shard, origin []int, b Blob, base int64, out *[
 	if len(levels) == 0 {
 		r, ok := a.region(origin, a.Leaf)
 		if !ok && len(a.Shape) > 0 {
+			if b != nil {
+				return corrupt("the shard holds a chunk at %v, beyond the shape %v of the array: its elements would be lost (was the shape changed?)", origin, a.Shape)
+			}
 			return nil
 		}
 		l := Leaf{Region: r, Missing: b == nil}

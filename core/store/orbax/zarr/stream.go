@@ -11,8 +11,9 @@ import (
 
 // Open streams the elements of region, a leaf's, from the leaf's stored bytes:
 // C order, little-endian. maxWindow bounds the window of zstd frames. What the
-// leaf holds beyond the region is decoded and dropped, so that its length is
-// always checked.
+// leaf holds beyond the region is decoded, so that its length is always
+// checked, and must be the fill value: writers pad leaves with it, and anything
+// else is part of an array that was larger.
 func (a *Array) Open(region tensor.Region, b Blob, maxWindow int64) (io.ReadCloser, error) {
 	decoded, err := a.decode(b, maxWindow)
 	if err != nil {
@@ -22,7 +23,7 @@ func (a *Array) Open(region tensor.Region, b Blob, maxWindow int64) (io.ReadClos
 	var r io.Reader = whole
 	if a.inOrder() {
 		if !region.Shape.Equal(a.Leaf) {
-			r = newClip(whole, a.Leaf, region.Shape, a.DType.Size())
+			r = newClip(whole, a.Leaf, region.Shape, a.DType.Size(), a.padding())
 		}
 	} else {
 		r = a.newGather(whole, region.Shape)
@@ -121,6 +122,52 @@ func (e *exact) end() error {
 	return io.ErrNoProgress
 }
 
+var errPadding = corrupt("the chunk holds elements beyond the shape of the array, and not only the fill value: they would be lost (was the shape changed?)")
+
+// padding judges what a leaf holds beyond its array.
+type padding struct {
+	fill []byte // one element as it is stored; nil if the fill value is not known
+	mask byte   // the bits of an element's byte that count
+	at   int    // bytes of an element that were judged before
+}
+
+func (a *Array) padding() *padding {
+	p := &padding{mask: 0xff}
+	switch a.DType {
+	case tensor.Int2:
+		p.mask = 3
+	case tensor.Int4, tensor.Float4E2M1FN:
+		p.mask = 15
+	}
+	if a.fillFault == nil {
+		p.fill = slices.Clone(a.fill)
+		for part := range slices.Chunk(p.fill, component(a.DType)) {
+			if a.big {
+				slices.Reverse(part)
+			}
+		}
+	}
+	return p
+}
+
+// check judges the next bytes, which need not end with an element.
+func (p *padding) check(b []byte) error {
+	if p.fill == nil {
+		return nil
+	}
+	bad := byte(0)
+	for _, v := range b {
+		bad |= (v ^ p.fill[p.at]) & p.mask
+		if p.at++; p.at == len(p.fill) {
+			p.at = 0
+		}
+	}
+	if bad != 0 {
+		return errPadding
+	}
+	return nil
+}
+
 // clip drops what a box of shape full has beyond the box of shape part in its
 // corner. Both lie in C order.
 type clip struct {
@@ -132,6 +179,7 @@ type clip struct {
 	at    []int
 	done  bool
 	waste []byte
+	pad   *padding
 }
 
 // newClip works out the runs. Axis k is the last that part cuts short; a run
@@ -139,8 +187,8 @@ type clip struct {
 //
 //	full  [4, 5, 6]  part [3, 2, 6]   k = 1, run = 2*6, gaps of 3*6, then
 //	                                  a tail of 3*6 + 1*5*6
-func newClip(src io.Reader, full, part tensor.Shape, size int) *clip {
-	c := &clip{src: src, waste: make([]byte, 16<<10)}
+func newClip(src io.Reader, full, part tensor.Shape, size int, pad *padding) *clip {
+	c := &clip{src: src, waste: make([]byte, 16<<10), pad: pad}
 	k := len(full) - 1
 	for k > 0 && full[k] == part[k] {
 		k--
@@ -203,6 +251,9 @@ func (c *clip) skip(n int64) error {
 	for n > 0 {
 		got, err := c.src.Read(c.waste[:min(n, int64(len(c.waste)))])
 		n -= int64(got)
+		if bad := c.pad.check(c.waste[:got]); bad != nil {
+			return bad
+		}
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
@@ -216,7 +267,11 @@ func (c *clip) skip(n int64) error {
 // drain reads what is left of src and returns how that ends.
 func (c *clip) drain() error {
 	for {
-		if _, err := c.src.Read(c.waste); err != nil {
+		n, err := c.src.Read(c.waste)
+		if bad := c.pad.check(c.waste[:n]); bad != nil {
+			return bad
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -234,10 +289,15 @@ type gather struct {
 	at     []int
 	left   int
 	spare  []byte // of an element that did not fit the last read
+	pad    *padding
+	others int // elements that are not the fill value and were not handed out yet
 }
 
 func (a *Array) newGather(src io.Reader, part tensor.Shape) *gather {
 	g := &gather{src: src, size: a.leafBytes(), elem: a.DType.Size(), part: part, left: part.Elements()}
+	if !part.Equal(a.Leaf) {
+		g.pad = a.padding()
+	}
 	g.at, g.stride = make([]int, len(part)), make([]int, len(part))
 	step := g.elem
 	for i := len(a.order) - 1; i >= 0; i-- {
@@ -251,6 +311,13 @@ func (g *gather) load() error {
 	g.data = make([]byte, g.size)
 	if _, err := io.ReadFull(g.src, g.data); err != nil {
 		return fmt.Errorf("chunk is cut short: %w", err)
+	}
+	if g.pad != nil {
+		for at := 0; at < len(g.data); at += g.elem {
+			if g.pad.check(g.data[at:at+g.elem]) != nil {
+				g.others++
+			}
+		}
 	}
 	if _, err := g.src.Read(make([]byte, 1)); err != io.EOF {
 		return err
@@ -272,12 +339,18 @@ func (g *gather) Read(p []byte) (int, error) {
 			at += k * g.stride[i]
 		}
 		element := g.data[at : at+g.elem]
+		if g.others > 0 && g.pad.check(element) != nil {
+			g.others--
+		}
 		m := copy(p[n:], element)
 		n += m
 		g.spare = element[m:]
 		step(g.at, g.part)
 	}
 	if n == 0 && len(p) > 0 {
+		if g.others > 0 {
+			return 0, errPadding
+		}
 		return 0, io.EOF
 	}
 	return n, nil

@@ -420,6 +420,50 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+// TestPadding: what a chunk holds beyond the shape is the fill value, or part of
+// an array that was larger.
+func TestPadding(t *testing.T) {
+	for _, order := range []string{"C", "F"} {
+		a, err := ParseV2([]byte(v2(`"order":"C"`, `"order":"`+order+`"`, `[7,10]`, `[2,3]`, `"<f4"`, `">f4"`, `"fill_value":null`, `"fill_value":1.5`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill := []byte{0x3f, 0xc0, 0, 0}
+		chunk := bytes.Repeat(fill, 12)
+		region := tensor.Whole(a.Shape)
+		for row := range 3 {
+			for column := range 4 {
+				at := 4 * (4*row + column)
+				if order == "F" {
+					at = 4 * (row + 3*column)
+				}
+				chunk[at+3] = 1
+				got, err := readLeaf(a, region, chunk)
+				chunk[at+3] = 0
+				if inside := row < 2 && column < 3; inside != (err == nil) || !inside && !errors.Is(err, store.ErrCorrupt) {
+					t.Errorf("order %s, element [%d %d]: %d bytes, %v", order, row, column, len(got), err)
+				}
+			}
+		}
+	}
+}
+
+// TestShardBeyond: a chunk of a shard that lies wholly beyond the shape.
+func TestShardBeyond(t *testing.T) {
+	const none = math.MaxUint64
+	a, err := ParseV3([]byte(v3(`"shape":[8,12]`, `"shape":[6,12]`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves, err := a.Leaves([]int{1, 0}, blob(shardOf([]uint64{0, 24, 24, 24, none, none, none, none}, true)))
+	if err != nil || len(leaves) != 2 {
+		t.Errorf("%d leaves, %v", len(leaves), err)
+	}
+	if _, err := a.Leaves([]int{1, 0}, blob(shardOf([]uint64{0, 24, 24, 24, 48, 24, none, none}, true))); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("a chunk beyond the shape: %v", err)
+	}
+}
+
 // bloscStored makes a blosc container that holds data as it is.
 func bloscStored(data []byte) []byte {
 	b := []byte{2, 1, 2, 1}
