@@ -205,7 +205,14 @@ func (w *writer) chunk(v *value, p Param, origin []int, shape tensor.Shape) (boo
 		for i := range sub {
 			sub[i] += at[i] * inner[i]
 		}
-		written, err := w.piece(v, p, sub, inner)
+		written, err := false, error(nil)
+		beyond := false // the shape: TensorStore stores no such chunk
+		for i := range sub {
+			beyond = beyond || sub[i] >= p.Shape[i]
+		}
+		if !beyond {
+			written, err = w.piece(v, p, sub, inner)
+		}
 		if err != nil {
 			return false, err
 		}
