@@ -14,13 +14,14 @@ import (
 	"github.com/loraconv/loraconv/core/tensor"
 )
 
-// Array is values in C order.
+// Array is values in C order: the last axis varies fastest.
 type Array struct {
 	Shape  tensor.Shape
 	Values []float64
 }
 
-// At is the value at an index, one position for each axis.
+// At is the value at an index, one position for each axis. It panics where the
+// shape has no such element.
 func (a Array) At(index ...int) float64 { return a.Values[offset(a.Shape, index)] }
 
 func offset(s tensor.Shape, index []int) int {
@@ -64,7 +65,9 @@ func (c *Checkpoint) Add(name string, d tensor.DType, dims ...int) *Checkpoint {
 	return c.Set(name, d, a)
 }
 
-// Set adds a parameter with given values, which its type must hold exactly.
+// Set adds a parameter with given values, which its type must hold exactly:
+// WriteSafetensors says where one does not. It panics where the name is taken or
+// the values are not as many as the shape has elements.
 func (c *Checkpoint) Set(name string, d tensor.DType, a Array) *Checkpoint {
 	if _, ok := c.params[name]; ok || len(a.Values) != a.Shape.Elements() {
 		panic(fmt.Sprintf("%q is there already, or has %d values for shape %v", name, len(a.Values), a.Shape))
@@ -73,7 +76,8 @@ func (c *Checkpoint) Set(name string, d tensor.DType, a Array) *Checkpoint {
 	return c
 }
 
-// Array returns a parameter's values.
+// Array returns a parameter's values, the checkpoint's own and no copy. It
+// panics where there is no such parameter.
 func (c *Checkpoint) Array(name string) Array {
 	p, ok := c.params[name]
 	if !ok {
@@ -82,7 +86,7 @@ func (c *Checkpoint) Array(name string) Array {
 	return p.Array
 }
 
-// Manifest is what the host would read of the checkpoint.
+// Manifest is what the host would read of the checkpoint, sorted by name.
 func (c *Checkpoint) Manifest() *manifest.Manifest {
 	m := &manifest.Manifest{Format: "safetensors", Tree: ".", Fingerprint: strings.Repeat("0", 64)}
 	for name, p := range c.params {

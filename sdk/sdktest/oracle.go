@@ -12,7 +12,8 @@ import (
 // plan without its roundings. It is slow, and shares nothing with loraconv's
 // engine but the parser of patterns. Compare what it gives with the framework's
 // own equations, written by hand over Checkpoint.Array: that is the test of the
-// rows' formulas.
+// rows' formulas. A plan that cannot be computed is an error; plan.Check says
+// more of it.
 func Evaluate(p *plan.Plan, sources map[string]*Checkpoint) (out map[string]Array, err error) {
 	defer func() {
 		if r := recover(); r != nil {
