@@ -42,6 +42,9 @@ func openDatabase(ctx context.Context, dir below, use *bool, sum hash.Hash) (*da
 	if !has && process {
 		return nil, fmt.Errorf("file %q is missing beside %s* directories: the save was not finished, its databases were never merged; save again, or use an earlier step: %w", dir.path(ocdbt.Manifest), processPrefix, store.ErrUnfinished)
 	}
+	if !has {
+		return nil, fmt.Errorf("file %q is missing, and %s says that the arrays are in a database: %w", dir.path(ocdbt.Manifest), treeFile, store.ErrCorrupt)
+	}
 	db, err := ocdbt.Open(ctx, dir, func(i ocdbt.Index) {
 		fmt.Fprintf(sum, "index %q %d\n", i.Name, len(i.Bytes))
 		sum.Write(i.Bytes)

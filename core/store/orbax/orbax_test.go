@@ -23,6 +23,7 @@ import (
 	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/store"
 	"github.com/loraconv/loraconv/core/store/orbax/internal/ocdbttest"
+	"github.com/loraconv/loraconv/core/store/orbax/ocdbt"
 	"github.com/loraconv/loraconv/core/store/orbax/orbaxtest"
 	"github.com/loraconv/loraconv/core/tensor"
 )
@@ -479,6 +480,20 @@ func TestOddMetadata(t *testing.T) {
 		t.Fatal(diff)
 	}
 	if _, err := d.Tree("."); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), treeFile) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestNoDatabase: a database that _METADATA tells of is wanted, and both are
+// named.
+func TestNoDatabase(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, orbaxtest.Options{}, param("w", tensor.Shape{2}, nil))
+	if err := os.Remove(filepath.Join(dir, ocdbt.Manifest)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := mustOpen(t, dir, Options{}).Tree(".")
+	if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), ocdbt.Manifest) || !strings.Contains(err.Error(), treeFile) {
 		t.Errorf("error %v", err)
 	}
 }
