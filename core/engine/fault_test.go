@@ -233,6 +233,75 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// quitter is a sink whose first write ends the run.
+type quitter struct {
+	*memorySink
+	stop  context.CancelFunc
+	calls int
+}
+
+func (s *quitter) WriteAt(i int, off int64, p []byte) error {
+	s.calls++
+	s.stop()
+	return s.memorySink.WriteAt(i, off, p)
+}
+
+// TestCancelWithinAWindow: a window of many runs, or a constant, is not written
+// to its end when nobody waits for it.
+func TestCancelWithinAWindow(t *testing.T) {
+	for name, x := range map[string]plan.Expr{
+		"runs":     &plan.Concat{Xs: []plan.Expr{src("w"), src("v")}, Axis: 1},
+		"constant": &plan.Fill{Shape: tensor.Shape{1 << 20}, Value: 1},
+	} {
+		rng := rand.New(rand.NewPCG(3, 4))
+		l := newLineup(map[string]*array{
+			"w": randomArray(rng, tensor.Float32, tensor.Shape{64, 2048}, nil),
+			"v": randomArray(rng, tensor.Float32, tensor.Shape{64, 2048}, nil),
+		})
+		l.add(t, tensor.Float32, x)
+		ctx, stop := context.WithCancel(t.Context())
+		sink := &quitter{memorySink: newSink(t, l.sizes(), true), stop: stop}
+		job := l.job(sink)
+		job.Workers = 1
+		if _, err := Run(ctx, job); !errors.Is(err, context.Canceled) || sink.calls != 1 {
+			t.Errorf("%s: %d writes, error %v", name, sink.calls, err)
+		}
+		stop()
+	}
+}
+
+// TestStreamsCount: what open streams hold is part of what a group costs, for
+// each member of those that are read in lock-step, and for the larger one where
+// they are read one by one.
+func TestStreamsCount(t *testing.T) {
+	const stream = 1 << 20
+	l := newLineup(map[string]*array{
+		"w": {dtype: tensor.BFloat16, shape: tensor.Shape{4096, 64}, data: make([]byte, 2*4096*64), memory: stream},
+		"v": {dtype: tensor.BFloat16, shape: tensor.Shape{4096, 64}, data: make([]byte, 2*4096*64), memory: stream + 1},
+	})
+	l.add(t, tensor.BFloat16, &plan.Concat{Xs: []plan.Expr{src("w"), src("v")}, Axis: 1})
+	w, err := prepare(&Job{Plan: l.plan, Sources: map[string]store.Reader{"s": l.source}, Workers: 1, budget: 64 << 20, slab: 64 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := w.groups[0]
+	rungs := newLadder(w.main, 64<<20, 1, 64<<10)
+	rungs.slab = 64 << 10
+	for _, tt := range []struct {
+		s    schedule
+		want int64
+	}{{schedule{axis: -1, passAxis: -1, passes: 1}, stream + 1}, {schedule{axis: 0, block: 512, passAxis: -1, passes: 1}, stream*2 + 1}} {
+		s := tt.s
+		rungs.measure(g, &s, true)
+		if len(g.members) != 2 || s.streams != tt.want || s.cost != tt.want+int64(s.ring*s.slab+s.buffers*s.window) {
+			t.Errorf("axis %d: %d members, %+v, wanted streams of %d", s.axis, len(g.members), s, tt.want)
+		}
+	}
+	if _, err := prepare(&Job{Plan: l.plan, Sources: map[string]store.Reader{"s": l.source}, Workers: 1, budget: stream / 2, slab: 64 << 10}); err == nil {
+		t.Error("a stream that does not fit is read")
+	}
+}
+
 // TestLadder says which rung is taken for one hard shape: [in, L, out], each
 // layer transposed, so that one chunk opens every layer.
 func TestLadder(t *testing.T) {

@@ -323,6 +323,26 @@ func TestRecheck(t *testing.T) {
 	}
 }
 
+// TestRecheckOfTheStep: what a step says of itself is part of what was read.
+func TestRecheckOfTheStep(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, orbaxtest.Options{}, param("w", tensor.Shape{1000}, nil))
+	said := filepath.Join(dir, checkpointFile)
+	if err := os.WriteFile(said, []byte(`{"custom_metadata": {"alpha": 16}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := mustTree(t, mustOpen(t, dir, Options{}), ".")
+	if err := r.Recheck(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(said, []byte(`{"custom_metadata": {"alpha": 8}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Recheck(); !errors.Is(err, store.ErrChanged) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // replace puts a copy in the place of a file, with its time.
 func replace(path string) error {
 	data, err := os.ReadFile(path)

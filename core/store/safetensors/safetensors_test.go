@@ -106,6 +106,7 @@ var badHeaders = []struct {
 	{"minus nought", `{"a":{"dtype":"U8","shape":[-0],"data_offsets":[0,0]}}`, 0, "wanted an integer"},
 	{"33 axes", `{"a":{"dtype":"U8","shape":[` + strings.Repeat("1,", 32) + `1],"data_offsets":[0,1]}}`, 1, "more than 32 integers"},
 	{"offset beyond 62 bits", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[9223372036854775807,9223372036854775808]}}`, 1, "at most 62 bits"},
+	{"more bytes than elements", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,2]}}`, 2, `tensor "a": 2 bytes between its offsets, uint8 [1] needs 1`},
 	{"hole at the start", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 2, `tensor "a" begins at 1, wanted 0`},
 	{"the same bytes twice", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1, `tensor "b" begins at 0, wanted 1`},
 	{"an empty tensor in a hole", `{"a":{"dtype":"U8","shape":[0],"data_offsets":[1,1]}}`, 0, `tensor "a" begins at 1, wanted 0`},

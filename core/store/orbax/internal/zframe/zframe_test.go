@@ -322,6 +322,40 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestBeyondTheWindow: a match that reaches farther back than the frame's window
+// is damage, also where the bytes are still at hand.
+func TestBeyondTheWindow(t *testing.T) {
+	ways(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		data := kinds["noise"](rng, 200<<10)
+		data = append(data, data[:100<<10]...) // 200 KiB back
+		frame := encode(t, data, zstd.SpeedBestCompression, 256<<10, false)
+		var h zstd.Header
+		if err := h.Decode(frame); err != nil || h.SingleSegment || h.WindowSize != 256<<10 {
+			t.Fatalf("%+v, %v", h, err)
+		}
+		read := func(want error) {
+			t.Helper()
+			r, err := open(frame)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := make([]byte, len(data)+blockLimit) // in one piece, with room for each block
+			n, err := r.Read(p)
+			if err == nil {
+				_, err = r.Read(p[n:])
+			}
+			if !errors.Is(err, want) || want == io.EOF && !bytes.Equal(p[:n], data) {
+				t.Errorf("%d bytes, error %v, wanted %v", n, err, want)
+			}
+		}
+		read(io.EOF)
+		frame[5] -= 1 << 3 // half of the window
+		agree(t, frame)
+		read(ErrCorrupt)
+	})
+}
+
 func FuzzFrame(f *testing.F) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	for _, make := range kinds {

@@ -1,0 +1,83 @@
+//go:build unix
+
+package zframe
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"runtime/debug"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// guarded returns n bytes between two pages that cannot be touched: they begin
+// where the first ends, or end where the last begins.
+func guarded(t *testing.T, n int, atEnd bool) []byte {
+	t.Helper()
+	page := unix.Getpagesize()
+	size := (n + page - 1) / page * page
+	all, err := unix.Mmap(-1, 0, size+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Munmap(all) })
+	for _, guard := range [][]byte{all[:page], all[page+size:]} {
+		if err := unix.Mprotect(guard, unix.PROT_NONE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if from := page; !atEnd {
+		return all[from : from+n : from+n]
+	}
+	return all[page+size-n : page+size : page+size]
+}
+
+// TestStreamsWithinTheirBounds decodes four streams of random bits, too few or
+// too many, with short codes and long ones: nothing beside them is read or
+// written, and the assembly refuses what the other way refuses.
+func TestStreamsWithinTheirBounds(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	was := hasPairs
+	defer func() { hasPairs = was }()
+	rng := rand.New(rand.NewPCG(9, 10))
+	codes := [][]byte{{128, 0x10}, {129, 0x21}, {130, 0x32, 0x10}, append([]byte{255}, bytes.Repeat([]byte{0x11}, 64)...)}
+	const most = 6 + 4*300
+	var srcs, dsts [2][]byte
+	for i, atEnd := range []bool{false, true} {
+		srcs[i], dsts[i] = guarded(t, most, atEnd), guarded(t, most, atEnd)
+	}
+	for range 20_000 {
+		var h huffman
+		if _, err := h.read(codes[rng.IntN(len(codes))]); err != nil {
+			t.Fatal(err)
+		}
+		var stored []byte
+		for range 3 {
+			stored = binary.LittleEndian.AppendUint16(stored, uint16(1+rng.IntN(250)))
+		}
+		size := 1 + rng.IntN(250)
+		for i := range 3 {
+			size += int(binary.LittleEndian.Uint16(stored[2*i:]))
+		}
+		for range size {
+			stored = append(stored, byte(rng.Uint32())|1)
+		}
+		side := rng.IntN(2)
+		want := make([]byte, 6+rng.IntN(1+min(most-7, size*rng.IntN(9))))
+		hasPairs = false
+		wantErr := h.decode4(want, stored)
+		src, dst := srcs[side][:len(stored)], dsts[side][:len(want)]
+		if side == 1 {
+			src, dst = srcs[side][most-len(stored):], dsts[side][most-len(want):]
+		}
+		copy(src, stored)
+		hasPairs = was
+		err := h.decode4(dst, src)
+		if (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(dst, want) || err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("%d bytes from %d: error %v, wanted %v", len(dst), len(src), err, wantErr)
+		}
+	}
+}
