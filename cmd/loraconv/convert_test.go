@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// Two checkpoints that OpenPI wrote, with the weights that its own runtime
-// amounts to: pi0.5 with a frozen bfloat16 base, and pi0 with alpha unlike rank.
-var shipped = []string{"pi05_lora", "pi0_lora_alpha"}
+// Checkpoints that OpenPI wrote, with the weights that its own runtime amounts
+// to: testdata/openpi/README.md says what each shows.
+var shipped = []string{"pi05_lora", "pi0_lora_alpha", "pi0_kv2_rslora", "fast_fused_fsdp"}
 
 func TestConversions(t *testing.T) {
 	for _, name := range shipped {
