@@ -3,13 +3,10 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/loraconv/loraconv/core/diag"
-	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/core/receipt"
 	"github.com/loraconv/loraconv/core/store"
@@ -150,21 +147,6 @@ func (r *run) need() int64 {
 	return n
 }
 
-func (r *run) sideFileSize(f plan.File) int64 {
-	var files []manifest.File
-	if m := r.p.Manifests[f.From]; m != nil {
-		files = m.Files
-	} else if r.p.Template != nil {
-		files = r.p.Template.Files
-	}
-	for _, x := range files {
-		if x.Path == f.Path {
-			return x.Bytes
-		}
-	}
-	return 0
-}
-
 // publish gives the finished stage its name.
 func (r *run) publish(ctx context.Context) error {
 	if err := r.begin(ctx, "publish"); err != nil {
@@ -259,35 +241,6 @@ func (r *run) event(e sdk.Event) error {
 	case e.Done != nil:
 		r.peakRSS = e.Done.PeakRSS
 		r.rec.adapters = e.Done.Adapters
-	}
-	return nil
-}
-
-// sideFiles copies what the plan copies, byte for byte.
-func (r *run) sideFiles(ctx context.Context) error {
-	for _, f := range r.p.Plan.Files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		root := ""
-		if f.From == templateName && r.p.Template != nil {
-			root = r.p.Template.Path
-		}
-		for _, o := range r.p.Sources {
-			if o.Name == f.From {
-				root = o.Root
-			}
-		}
-		src, err := os.OpenRoot(root)
-		if err != nil {
-			return diag.New(diag.Source, "side-file", "A side file cannot be read", "%v", err)
-		}
-		sum, n, err := r.stage.CopyFile(ctx, f.To, src, f.Path)
-		_ = src.Close()
-		if err != nil {
-			return sideFileFault(fmt.Errorf("copy %q: %w", f.Path, err), f.To)
-		}
-		r.rec.file(f.To, n, sum)
 	}
 	return nil
 }

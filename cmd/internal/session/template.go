@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func readTemplate(ctx context.Context, dir string) (*TemplateDir, *sdk.Template,
 	}
 	d := &TemplateDir{Path: abs}
 	t := &sdk.Template{}
-	root, err := os.OpenRoot(abs)
+	root, err := openTemplate(abs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,8 +60,11 @@ func readTemplate(ctx context.Context, dir string) (*TemplateDir, *sdk.Template,
 	}
 	sum := sha256.New()
 	for _, e := range entries {
-		st, err := root.Stat(e.Name())
-		if err != nil || !st.Mode().IsRegular() {
+		st, err := root.Stat(root.path(e.Name()))
+		if err != nil {
+			return nil, nil, fmt.Errorf("%q leads nowhere, or out of the template: put the file itself in its place", e.Name())
+		}
+		if !st.Mode().IsRegular() {
 			continue
 		}
 		d.Files = append(d.Files, manifest.File{Path: e.Name(), Bytes: st.Size()})
@@ -82,7 +86,33 @@ func readTemplate(ctx context.Context, dir string) (*TemplateDir, *sdk.Template,
 	return d, t, nil
 }
 
-func templateTensors(ctx context.Context, root *os.Root, dir string, t *sdk.Template, sum io.Writer) error {
+// templateRoot is a template's directory, and what its links may lead to.
+type templateRoot struct {
+	*os.Root
+	inside string // where the template is below Root, with slashes
+}
+
+func (t *templateRoot) path(name string) string { return path.Join(t.inside, name) }
+
+// openTemplate opens a template. A link in it may not lead out of it. Hugging
+// Face's cache is an exception: in MODEL/snapshots/REVISION all files are links
+// to MODEL/blobs, so there they may lead to anything of MODEL.
+func openTemplate(dir string) (*templateRoot, error) {
+	at, inside := resolved(dir), "."
+	if snapshots := filepath.Dir(at); filepath.Base(snapshots) == "snapshots" {
+		model := filepath.Dir(snapshots)
+		if st, err := os.Stat(filepath.Join(model, "blobs")); err == nil && st.IsDir() {
+			at, inside = model, path.Join("snapshots", filepath.Base(at))
+		}
+	}
+	root, err := os.OpenRoot(at)
+	if err != nil {
+		return nil, err
+	}
+	return &templateRoot{root, inside}, nil
+}
+
+func templateTensors(ctx context.Context, root *templateRoot, dir string, t *sdk.Template, sum io.Writer) error {
 	if index, err := readSmall(root, safetensors.IndexName); err == nil {
 		x, err := safetensors.ParseIndex(index)
 		if err != nil {
@@ -137,8 +167,8 @@ func headerOf(ctx context.Context, path string, t *sdk.Template, sum io.Writer) 
 	return nil
 }
 
-func readSmall(root *os.Root, name string) ([]byte, error) {
-	f, err := root.Open(name)
+func readSmall(root *templateRoot, name string) ([]byte, error) {
+	f, err := root.Open(root.path(name))
 	if err != nil {
 		return nil, err
 	}
