@@ -128,3 +128,61 @@ func towerOf(spelling string) string {
 	}
 	return "model."
 }
+
+// maxPadding is how many rows of padding a vocabulary may have: MaxText pads
+// to a multiple of 128 or 256.
+const maxPadding = 256
+
+// vocabulary is how many rows of the embedding the target has: what the
+// template says, else all.
+func (c *conversion) vocabulary() (int, string) {
+	if c.alone {
+		return c.vocabularyAlone()
+	}
+	rows := 1
+	l := c.layouts[0]
+	if t := l.params.Lookup(l.root + "token_embedder/embedding"); t != nil && len(t.Shape) == 2 {
+		rows = t.Shape[0]
+		if h := l.params.Lookup(l.root + "decoder/logits_dense/kernel"); h != nil && len(h.Shape) == 2 && h.Shape[1] != rows {
+			c.fail(diag.Keys, "shape-mismatch", "A parameter's shape does not fit", c.source(&c.req.Sources[0]), "%s %v is for %d tokens, %s %v for %d", t.Name, t.Shape, rows, h.Name, h.Shape, h.Shape[1]).Tensor = t.Name
+		}
+	}
+	if n, key, ok := c.configNumber("vocab_size"); ok && n > 0 {
+		if n > rows || rows-n >= maxPadding {
+			c.fail(diag.Keys, "template-contradicts", "The template is of another model", c.output("template"), "the embedding of source %q has %d rows, the template's %s is %d", c.req.Sources[0].Name, rows, key, n)
+		}
+		return n, "the template's " + key
+	}
+	return rows, "the rows of token_embedder/embedding; without a template, padding is not told apart"
+}
+
+// wantsTiedHead reports a template that lists the head of a tied model.
+func (c *conversion) wantsTiedHead() bool {
+	tp := c.template()
+	if tp == nil || c.alone || c.layouts[0].params.Lookup(c.layouts[0].root+"decoder/logits_dense/kernel") != nil {
+		return false
+	}
+	for _, n := range tp.Names {
+		if n == "lm_head.weight" {
+			return tp.Config["tie_word_embeddings"] == true
+		}
+	}
+	return false
+}
+
+// variableAxis is where layers of variables that are no parameters are stacked.
+func (c *conversion) variableAxis() int {
+	if l := c.layouts[0]; l.apart >= 0 {
+		return l.apart
+	}
+	return c.axis
+}
+
+// wantsFusedExperts reports whether the target keeps all experts of a layer in
+// one tensor: what the template lists, else what the exporter's mapping has.
+func (c *conversion) wantsFusedExperts() bool {
+	if tp := c.template(); tp != nil && len(tp.Names) > 0 {
+		return slices.ContainsFunc(tp.Names, func(n string) bool { return strings.HasSuffix(n, ".experts.gate_up_proj") })
+	}
+	return c.layouts[0].scanned != "scanned"
+}
