@@ -63,58 +63,65 @@ func (x *expansion) adapterLine(in *instance, sizes, at map[string]int, t *targe
 		x.inexpressible(blocks[0], target.Name, reason)
 		return nil
 	}
-	m := Module{Path: path, Rule: in.row.Name}
-	ones := blocks[0].scale
-	var as, bs []plan.Expr
-	for _, b := range blocks {
-		left, right, reason := b.sides()
-		if reason != "" {
-			x.inexpressible(b, target.Name, reason)
-			return nil
-		}
-		fb, err := b.factor(left, in.to[0], false)
-		if err != nil {
-			return err
-		}
-		fa, err := b.factor(right, in.to[1], true)
-		if err != nil {
-			return err
-		}
-		if b.scale != ones {
-			if ones == 0 || b.scale == 0 {
-				x.inexpressible(b, target.Name, "one of its adapters has scale 0, another has not; leave that one out")
-				return nil
-			}
-			fb = &plan.Affine{X: fb, Mul: float32(b.scale / ones)}
-		}
-		n, _ := measure(rule.Axis{Prod: b.rank}, b.sizes)
-		m.Rank += n
-		as, bs = append(as, fa), append(bs, fb)
-		if err := x.dropSegments(b); err != nil {
-			return err
-		}
-		x.used[elements(b.source(b.pair.a, b.pair.einsum.a))] = true
-		x.used[elements(b.source(b.pair.b, b.pair.einsum.b))] = true
+	a, b, rank, err := x.diagonal(in, blocks, target.Name)
+	if err != nil || a == nil {
+		return err
 	}
-	a, b := side(as, 0), side(bs, 1)
 	if b, err = x.affine(in, sizes, b); err != nil || b == nil {
 		return err
 	}
-	b = withoutOffset(b)
-	m.Alpha = alphaOf(ones, m.Rank)
-	d := x.dtype(in, t)
-	if t != nil && t.DType == "source" || (t == nil || t.DType == "") && x.DType == "source" {
-		d = blocks[0].pair.a.t.DType
+	var stored []tensor.DType
+	for _, one := range blocks {
+		stored = append(stored, one.pair.a.t.DType, one.pair.b.t.DType)
 	}
+	d := x.dtype(in.row, t, widest(stored))
 	x.res.Tensors = append(x.res.Tensors,
-		plan.Tensor{Name: "base_model.model." + path + ".lora_A.weight", DType: d, Shape: tensor.Shape{m.Rank, target.Shape[1]}, Rule: in.row.Name, Expr: a},
-		plan.Tensor{Name: "base_model.model." + path + ".lora_B.weight", DType: d, Shape: tensor.Shape{target.Shape[0], m.Rank}, Rule: in.row.Name, Expr: b})
-	x.res.Modules = append(x.res.Modules, m)
+		plan.Tensor{Name: "base_model.model." + path + ".lora_A.weight", DType: d, Shape: tensor.Shape{rank, target.Shape[1]}, Rule: in.row.Name, Expr: a},
+		plan.Tensor{Name: "base_model.model." + path + ".lora_B.weight", DType: d, Shape: tensor.Shape{target.Shape[0], rank}, Rule: in.row.Name, Expr: withoutOffset(b)})
+	x.res.Modules = append(x.res.Modules, Module{Path: path, Rank: rank, Alpha: alphaOf(blocks[0].scale, rank), Rule: in.row.Name})
 	if err := x.deltaLine(in, sizes, at, t, path); err != nil {
 		return err
 	}
 	x.res.Merged += len(blocks)
 	return nil
+}
+
+// diagonal brings the products together: their A above one another, their B
+// beside one another, with the first one's scale for all. a is nil where that
+// cannot be, which is reported.
+func (x *expansion) diagonal(in *instance, blocks []block, target string) (a, b plan.Expr, rank int, err error) {
+	scale := blocks[0].scale
+	var as, bs []plan.Expr
+	for _, one := range blocks {
+		left, right, reason := one.sides()
+		if reason == "" && one.scale != scale && (scale == 0 || one.scale == 0) {
+			reason = "one of its adapters has scale 0, another has not; leave that one out"
+		}
+		if reason != "" {
+			x.inexpressible(one, target, reason)
+			return nil, nil, 0, nil
+		}
+		fb, err := one.factor(left, in.to[0], false)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		fa, err := one.factor(right, in.to[1], true)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		if one.scale != scale {
+			fb = &plan.Affine{X: fb, Mul: float32(one.scale / scale)}
+		}
+		n, _ := measure(rule.Axis{Prod: one.rank}, one.sizes)
+		rank += n
+		as, bs = append(as, fa), append(bs, fb)
+		if err := x.dropSegments(one); err != nil {
+			return nil, nil, 0, err
+		}
+		x.used[elements(one.source(one.pair.a, one.pair.einsum.a))] = true
+		x.used[elements(one.source(one.pair.b, one.pair.einsum.b))] = true
+	}
+	return side(as, 0), side(bs, 1), rank, nil
 }
 
 // alphaOf is the number that divided by rank gives scale; a whole number where
@@ -183,45 +190,50 @@ func (x *expansion) blocks(in *instance, sizes, at map[string]int, t *targetRule
 				x.faultOf(err, in.row.Name)
 				return nil, nil
 			}
-			one := block{in: in, pair: p, at: fixed, diag: map[string]int{}, sizes: map[string]int{}, scale: scale}
-			for l, n := range sizes {
-				one.sizes[l] = n
-			}
-			as, bs, os := rule.Letters(in.unstacked(p.einsum.a)), rule.Letters(in.unstacked(p.einsum.b)), rule.Letters(p.einsum.out)
-			var batch []string
-			for _, l := range append(slices.Clone(as), bs...) {
-				if n, ok := x.votes.size[pairKey(in, bi, pi, l)]; ok {
-					one.sizes[l] = n
-				}
-			}
-			for _, l := range as {
-				_, isFixed := fixed[l]
-				switch {
-				case isFixed || !slices.Contains(bs, l):
-				case slices.Contains(os, l):
-					batch = append(batch, l)
-				default:
-					one.rank = append(one.rank, rule.Axis{Letter: l})
-				}
-			}
+			one := block{in: in, pair: p, at: fixed, diag: map[string]int{}, sizes: x.sizesOfPair(in, bi, pi, sizes), scale: scale}
 			for _, l := range in.stack {
 				if _, isFixed := at[l]; !isFixed {
 					one.diag[l] = b.at[l]
 				}
 			}
-			size := func(l string) int { return one.sizes[l] }
-			if howMany(batch, size, maxBlocks) > maxBlocks {
-				x.inexpressible(one, in.row.Target, fmt.Sprintf("it is a product for each position up to %s, and at most %d are written beside one another", describe(batch, one.sizes), maxBlocks))
-				return nil, nil
+			each := x.split(one)
+			if each == nil {
+				return nil, nil // reported
 			}
-			for pos := range combos(batch, size) {
-				each := one
-				each.at, each.diag = joinedAt(fixed, pos), joinedAt(one.diag, pos)
-				out = append(out, each)
-			}
+			out = append(out, each...)
 		}
 	}
 	return out, nil
+}
+
+// split takes a pair apart along the letters that both factors and the target
+// have, one product for each of their positions; all else that both factors have
+// is the rank.
+func (x *expansion) split(one block) []block {
+	as, bs, os := rule.Letters(one.in.unstacked(one.pair.einsum.a)), rule.Letters(one.in.unstacked(one.pair.einsum.b)), rule.Letters(one.pair.einsum.out)
+	var batch []string
+	for _, l := range as {
+		_, isFixed := one.at[l]
+		switch {
+		case isFixed || !slices.Contains(bs, l):
+		case slices.Contains(os, l):
+			batch = append(batch, l)
+		default:
+			one.rank = append(one.rank, rule.Axis{Letter: l})
+		}
+	}
+	size := func(l string) int { return one.sizes[l] }
+	if howMany(batch, size, maxBlocks) > maxBlocks {
+		x.inexpressible(one, one.in.row.Target, fmt.Sprintf("it is a product for each position up to %s, and at most %d are written beside one another", describe(batch, one.sizes), maxBlocks))
+		return nil
+	}
+	var out []block
+	for pos := range combos(batch, size) {
+		each := one
+		each.at, each.diag = joinedAt(one.at, pos), joinedAt(one.diag, pos)
+		out = append(out, each)
+	}
+	return out
 }
 
 // joinedAt are the positions of both, b's where both have one.

@@ -112,6 +112,20 @@ func TestTypesOfTheSourceAndOfTheRuntime(t *testing.T) {
 			t.Errorf("%v beside %v gives %s, %v; wanted %v", c.p, c.q, got.DType, err, c.want)
 		}
 	}
+	lora := map[string]tensor.Shape{"w": {3, 5}, "a": {3, 2}, "b": {2, 5}}
+	for _, c := range []struct{ a, b, want tensor.DType }{
+		{tensor.BFloat16, tensor.BFloat16, tensor.BFloat16},
+		{tensor.BFloat16, tensor.Float32, tensor.Float32},
+		{tensor.Float32, tensor.BFloat16, tensor.Float32},
+	} {
+		in, _ := exportInput(t, "  source = \"w\"\n  axes = \"d h\"\n  lora {\n    a = \"a\"\n    b = \"b\"\n    einsum = \"d r, r h -> d h\"\n    scale = 1\n  }\n  to = \"h d\"\n  target = \"m.weight\"", lora)
+		in.DType = "source"
+		in.Sources[0].Manifest.Lookup("a").DType, in.Sources[0].Manifest.Lookup("b").DType = c.a, c.b
+		res, err := Expand(in)
+		if err != nil || len(res.Tensors) != 2 || res.Tensors[0].DType != c.want || res.Tensors[1].DType != c.want {
+			t.Errorf("factors in %v and %v: %+v, %v; wanted %v", c.a, c.b, res, err, c.want)
+		}
+	}
 	const want = `No layout "mixed" is known: dtype = "mixed" asks for the type in which the target's runtime keeps each tensor, and the plugin's table says none (row "row")`
 	if _, err := experts("mixed"); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v\nwanted %s", err, want)

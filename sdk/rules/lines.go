@@ -112,7 +112,7 @@ func (x *expansion) line(in *instance, sizes, at map[string]int) error {
 		return err
 	}
 	x.res.Tensors = append(x.res.Tensors, plan.Tensor{
-		Name: name, DType: x.dtype(in, t), Shape: shape, Rule: in.row.Name, Expr: expr,
+		Name: name, DType: x.dtype(in.row, t, storedType(in)), Shape: shape, Rule: in.row.Name, Expr: expr,
 	})
 	return nil
 }

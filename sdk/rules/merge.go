@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/loraconv/loraconv/core/plan"
@@ -102,16 +103,7 @@ func einsumText(a, b, out, base []rule.Axis) string {
 
 // scale computes in float64 what stands before a pair's product.
 func (x *expansion) scale(in *instance, bi, pi int, sizes map[string]int, t *targetRule) (float64, error) {
-	p := in.loras[bi][pi]
-	all := map[string]int{}
-	for l, n := range sizes {
-		all[l] = n
-	}
-	for _, l := range append(rule.Letters(p.einsum.a), rule.Letters(p.einsum.b)...) {
-		if n, ok := x.votes.size[pairKey(in, bi, pi, l)]; ok {
-			all[l] = n
-		}
-	}
+	p, all := in.loras[bi][pi], x.sizesOfPair(in, bi, pi, sizes)
 	vars, err := asker{x: x, env: in.env, letters: all, param: in.bases[bi].rel, source: p.a.tree.src.Name}.vars(p.scale)
 	if err != nil {
 		return 0, err
@@ -125,6 +117,18 @@ func (x *expansion) scale(in *instance, bi, pi int, sizes map[string]int, t *tar
 		s *= *t.Scale
 	}
 	return s, nil
+}
+
+// sizesOfPair are a line's sizes with those that the pair has for itself.
+func (x *expansion) sizesOfPair(in *instance, bi, pi int, sizes map[string]int) map[string]int {
+	e := in.loras[bi][pi].einsum
+	out := maps.Clone(sizes)
+	for _, l := range append(rule.Letters(e.a), rule.Letters(e.b)...) {
+		if n, ok := x.votes.size[pairKey(in, bi, pi, l)]; ok {
+			out[l] = n
+		}
+	}
+	return out
 }
 
 // unmerged says why a line's LoRA is left out, or nothing.

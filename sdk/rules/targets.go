@@ -3,9 +3,11 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/glob"
+	"github.com/loraconv/loraconv/core/rule"
 	"github.com/loraconv/loraconv/core/tensor"
 	"github.com/loraconv/loraconv/sdk"
 )
@@ -56,10 +58,9 @@ func (x *expansion) match(name string) *targetRule {
 	return nil
 }
 
-// dtype returns the element type of an output tensor. Integers and bools keep
-// theirs.
-func (x *expansion) dtype(in *instance, t *targetRule) tensor.DType {
-	stored := storedType(in)
+// dtype returns the element type of an output tensor, of what is stored in the
+// type given. Integers and bools keep theirs.
+func (x *expansion) dtype(r *rule.Row, t *targetRule, stored tensor.DType) tensor.DType {
 	if stored.Kind() != tensor.KindFloat {
 		return stored
 	}
@@ -71,14 +72,14 @@ func (x *expansion) dtype(in *instance, t *targetRule) tensor.DType {
 	case "source":
 		return stored
 	case "mixed":
-		want = in.row.Runtime
+		want = r.Runtime
 		if want == "" {
 			want = x.Table.Runtime
 		}
 	}
 	d, err := tensor.ParseDType(want)
 	if err != nil { // of the table: admit has looked at what the spec says
-		x.noRuntime(in.row.Name)
+		x.noRuntime(r.Name)
 		return stored
 	}
 	return d
@@ -94,23 +95,28 @@ func (x *expansion) noRuntime(row string) {
 		`dtype = "mixed" asks for the type in which the target's runtime keeps each tensor, and the plugin's table says none (row %q); say "float32", "bfloat16", "float16" or "source"`, row).Rule = row
 }
 
-// storedType is the type that all sources of an instance are stored in, or one
-// that holds the values of all; float32 where there is no source.
+// storedType is the type that an instance's sources are stored in; float32
+// where there is none.
 func storedType(in *instance) tensor.DType {
-	out := tensor.Invalid
+	var ds []tensor.DType
 	for _, b := range in.bases {
-		switch {
-		case b.t == nil || b.t.DType == out:
-		case out == tensor.Invalid:
-			out = b.t.DType
-		case b.t.DType == tensor.Float64 || out == tensor.Float64:
-			out = tensor.Float64
-		default:
-			out = tensor.Float32
+		if b.t != nil {
+			ds = append(ds, b.t.DType)
 		}
 	}
-	if out == tensor.Invalid {
+	if len(ds) == 0 {
 		return tensor.Float32
 	}
-	return out
+	return widest(ds)
+}
+
+// widest is the one type of all, or else one that holds the values of all.
+func widest(ds []tensor.DType) tensor.DType {
+	switch {
+	case len(slices.Compact(slices.Clone(ds))) == 1:
+		return ds[0]
+	case slices.Contains(ds, tensor.Float64):
+		return tensor.Float64
+	}
+	return tensor.Float32
 }
