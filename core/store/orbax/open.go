@@ -268,7 +268,19 @@ func (d *directory) loadMetadata(l *look, abs string) error {
 	if d.description.Metadata == nil {
 		d.description.Metadata = m.doc
 	}
+	if own {
+		d.warnAbsent(l, m)
+	}
 	return nil
+}
+
+// warnAbsent notes trees that a step's metadata lists and that were taken away.
+func (d *directory) warnAbsent(l *look, m *stepMetadata) {
+	for _, item := range sortedKeys(m.items) {
+		if m.items[item] && !slices.Contains(l.dirs, item) {
+			d.description.Warnings = append(d.description.Warnings, fmt.Sprintf("item %q, which %s lists, is not there", item, checkpointFile))
+		}
+	}
 }
 
 // stepAbove reads the metadata of the step that an item lies in; nil if there
@@ -286,7 +298,10 @@ func stepAbove(abs string) (*stepMetadata, error) {
 		return nil, nil
 	}
 	m, err := parseStepMetadata(data)
-	if err != nil || !m.items[filepath.Base(abs)] {
+	if err != nil {
+		return nil, nil
+	}
+	if _, ok := m.items[filepath.Base(abs)]; !ok {
 		return nil, nil
 	}
 	return m, nil

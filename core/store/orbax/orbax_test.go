@@ -504,6 +504,23 @@ func TestOddMetadata(t *testing.T) {
 	}
 }
 
+// TestAbsentItem: an item that was taken away is missed; one that holds no
+// parameters may have no directory.
+func TestAbsentItem(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "params"), orbaxtest.Options{}, param("w", tensor.Shape{2}, nil))
+	const module = "orbax.checkpoint._src.handlers."
+	writeFile(t, filepath.Join(dir, checkpointFile), `{"item_handlers": {"params": "`+module+`standard_checkpoint_handler.StandardCheckpointHandler",
+		"train_state": "`+module+`pytree_checkpoint_handler.PyTreeCheckpointHandler", "descriptor": "`+module+`descriptor_handler.DescriptorHandler", "x": null}}`)
+	d := mustOpen(t, dir, Options{}).Describe()
+	if diff := cmp.Diff([]string{`item "train_state", which _CHECKPOINT_METADATA lists, is not there`}, d.Warnings); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"params"}, d.Trees); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestNoDatabase: a database that _METADATA tells of is wanted, and both are
 // named.
 func TestNoDatabase(t *testing.T) {

@@ -1,6 +1,8 @@
 package orbax
 
 import (
+	"strings"
+
 	"github.com/loraconv/loraconv/core/store/orbax/internal/strictjson"
 )
 
@@ -14,10 +16,17 @@ const (
 // stepMetadata is what _CHECKPOINT_METADATA says.
 type stepMetadata struct {
 	doc       []byte          // the document, as JSON proper
-	items     map[string]bool // names of item_handlers, nil where that is not an object
+	items     map[string]bool // names of item_handlers, and whether they are trees; nil where that is not an object
 	begun     bool            // a save began and noted when
 	committed bool            // and it was finished
 	custom    bool            // custom_metadata holds something
+}
+
+// treeHandler reports whether a handler, named by module and class, is one of
+// those that write parameters.
+func treeHandler(name string) bool {
+	class := name[strings.LastIndexByte(name, '.')+1:]
+	return class == "PyTreeCheckpointHandler" || class == "StandardCheckpointHandler" || class == "PyTreeHandler"
 }
 
 func parseStepMetadata(data []byte) (*stepMetadata, error) {
@@ -33,8 +42,15 @@ func parseStepMetadata(data []byte) (*stepMetadata, error) {
 			case name == "item_handlers" && k == strictjson.Object:
 				m.items = map[string]bool{}
 				return j.Object(func(item string) error {
-					m.items[item] = true
-					return j.Skip()
+					m.items[item] = false
+					if k, err := j.Peek(); err != nil {
+						return err
+					} else if k != strictjson.String {
+						return j.Skip()
+					}
+					handler, err := j.String()
+					m.items[item] = treeHandler(handler)
+					return err
 				})
 			case name == "custom_metadata" && k == strictjson.Object:
 				return j.Object(func(string) error {
