@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -232,11 +233,14 @@ func choose(who string, host int, ps []proc) (int, bool) {
 }
 
 func TestInterrupt(t *testing.T) {
+	hangUp := make(chan os.Signal, 1)
+	signal.Notify(hangUp, syscall.SIGHUP) // or a test under nohup has children that ignore it
+	t.Cleanup(func() { signal.Stop(hangUp) })
 	for _, sig := range []struct {
 		name   string
 		signal syscall.Signal
 		code   int
-	}{{"SIGINT", syscall.SIGINT, 130}, {"SIGTERM", syscall.SIGTERM, 143}} {
+	}{{"SIGINT", syscall.SIGINT, 130}, {"SIGTERM", syscall.SIGTERM, 143}, {"SIGHUP", syscall.SIGHUP, 143}} {
 		for _, phase := range phases {
 			t.Run(sig.name+"/"+phase, func(t *testing.T) {
 				t.Parallel()

@@ -66,7 +66,7 @@ func doMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // signalClass is how a signal ends a command, and the word for it.
 func signalClass(sig os.Signal) (diag.Class, string) {
-	if sig == syscall.SIGTERM {
+	if sig != os.Interrupt {
 		return diag.Terminate, "terminated"
 	}
 	return diag.Interrupt, "interrupted"
@@ -213,12 +213,16 @@ func longFlags(args []string) []string {
 	return out
 }
 
-// withSignals cancels the context at the first SIGINT or SIGTERM; a second
-// one ends the process at once.
+// withSignals cancels the context at the first SIGINT or SIGTERM, or SIGHUP of
+// a terminal that is closed, unless nohup had that ignored; a second one ends
+// the process at once.
 func withSignals(parent context.Context) (ctx context.Context, stop func(), which func() os.Signal) {
 	ctx, cancel := context.WithCancelCause(parent)
 	c := make(chan os.Signal, 2)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(c, syscall.SIGHUP)
+	}
 	go func() {
 		for sig := range c {
 			if context.Cause(ctx) != nil {
