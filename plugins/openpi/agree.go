@@ -56,6 +56,16 @@ func (t *tree) groups(suffix string) []group {
 	return []group{attention, forward}
 }
 
+// firstLoRA is the first lora_a of a group, or nil.
+func (t *tree) firstLoRA(g group) *manifest.Tensor {
+	for _, m := range g.modules {
+		if a := t.names[m.a]; a != nil {
+			return a
+		}
+	}
+	return nil
+}
+
 // groupAgrees refuses a group of which some modules have lost their LoRA, or
 // have another rank than the others.
 func (c *conversion) groupAgrees(g group) {

@@ -199,3 +199,47 @@ func TestAssetsWithoutStatistics(t *testing.T) {
 		t.Errorf("%v", resp.Diagnostics)
 	}
 }
+
+// A config says which experts and which of their modules have LoRA, and of
+// what rank: models/gemma.py get_config.
+func TestConfigAndLoRA(t *testing.T) {
+	const lowMem = "pi0_libero_low_mem_finetune"
+	for _, c := range []struct {
+		name, tree, method string
+		change             func(*manifest.Manifest)
+		text               []string // of each error
+	}{
+		{"agrees", "jax_pi0_lora.json", "", nil, nil},
+		{"base on purpose", "jax_pi0.json", "base", nil, nil},
+		{"no LoRA", "jax_pi0.json", "", nil, []string{
+			`trains LoRA of rank 16 on the attention einsums of params/PaliGemma/llm/layers/attn/q_einsum/w`, "feed-forward weights of params/PaliGemma/llm/layers/mlp/gating_einsum,",
+			"rank 32 on the attention einsums of params/PaliGemma/llm/layers/attn/q_einsum_1/w", "mlp_1/gating_einsum"}},
+		{"LoRA on one expert", "jax_pi0_lora_pali.json", "", nil, []string{"attn/q_einsum_1/lora_a", "mlp_1/gating_einsum_lora_a"}},
+		{"LoRA on attention alone", "jax_pi0_lora.json", "", without("mlp/gating_einsum_lora_a", "mlp/gating_einsum_lora_b", "mlp/linear_lora_a", "mlp/linear_lora_b"),
+			[]string{"rank 16 on the feed-forward weights of params/PaliGemma/llm/layers/mlp/gating_einsum"}},
+		{"another rank", "jax_pi0_lora.json", "", func(m *manifest.Manifest) {
+			resized(3, 8, "mlp_1/gating_einsum_lora_a")(m)
+			resized(2, 8, "mlp_1/gating_einsum_lora_b", "mlp_1/linear_lora_a")(m)
+			resized(1, 8, "mlp_1/linear_lora_b")(m)
+		}, []string{"trains with rank 32, params/PaliGemma/llm/layers/mlp_1/gating_einsum_lora_a has rank 8"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := jaxTree(t, c.tree)
+			if c.change != nil {
+				c.change(m)
+			}
+			resp := planOf(t, with(request(m, "", nil), func(r *sdk.PlanRequest) {
+				r.Method = c.method
+				r.Sources[0].Args["config"] = lowMem
+			}))
+			if len(resp.Diagnostics) != len(c.text) {
+				t.Fatalf("wanted %d errors, found: %v", len(c.text), resp.Diagnostics)
+			}
+			for i, d := range resp.Diagnostics {
+				if d.Code != "config-contradicts" || !strings.Contains(d.Error(), c.text[i]) {
+					t.Errorf("%q is not in: %v", c.text[i], d)
+				}
+			}
+		})
+	}
+}

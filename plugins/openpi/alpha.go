@@ -135,20 +135,25 @@ func (c *conversion) readConfig(name string, a *alphas) {
 		return
 	}
 	a.expert, a.from = cfg.lora, fmt.Sprintf("config %q", name)
-	for _, suffix := range slices.Sorted(maps.Keys(cfg.lora)) {
-		c.checkRank(name, suffix, int(cfg.lora[suffix]))
+	if c.req.Method != "base" {
+		for _, suffix := range slices.Sorted(maps.Keys(cfg.lora)) {
+			c.checkLoRA(name, suffix, int(cfg.lora[suffix]))
+		}
 	}
 }
 
-// checkRank compares the rank that a config trains with to the checkpoint's.
-func (c *conversion) checkRank(name, suffix string, want int) {
-	n := "PaliGemma/llm/layers/attn/attn_vec_einsum" + suffix + "/lora_a"
-	p := c.tree.names[n]
-	if p == nil || len(p.Shape) == 0 {
-		return
-	}
-	if got := p.Shape[len(p.Shape)-1]; got != want {
-		c.fail("config-contradicts", "The config has another rank", c.path("config"), "config %q trains with rank %d, %s has rank %d", name, want, p.Name, got)
+// checkLoRA compares what a config trains in one expert, LoRA of one rank on
+// attention and feed-forward layers, with the checkpoint.
+func (c *conversion) checkLoRA(name, suffix string, want int) {
+	for _, g := range c.tree.groups(suffix) {
+		first := c.tree.firstLoRA(g)
+		switch {
+		case first == nil && len(g.modules) > 0:
+			c.fail("config-contradicts", "The config has LoRA, the checkpoint has not", c.path("config"),
+				"config %q trains LoRA of rank %d on the %s of %s, and source %q has none, such as %s: name the config that the run was started with, or look for a complete save; method = \"base\" converts the weights alone", name, want, g.what, c.tree.names[g.modules[0].base].Name, c.source().Name, g.modules[0].a)
+		case first != nil && len(first.Shape) > 0 && rank(first) != want:
+			c.fail("config-contradicts", "The config has another rank", c.path("config"), "config %q trains with rank %d, %s has rank %d", name, want, first.Name, rank(first))
+		}
 	}
 }
 
