@@ -42,6 +42,7 @@ func hostile() map[string]string {
 		"minus.hcl":             "a = " + rep("- ", mb-10),
 		"ternaries.hcl":         "a = " + rep("1?1:", mb-10),
 		"sum.hcl":               "a = 1" + rep("+1", mb-10),
+		"minus-in-lines.hcl":    "a = (" + rep("-\n", mb-20) + "1)",
 		"sum-in-lines.hcl":      "a = (1" + rep("\n+1", mb-10) + ")",
 		"indices.hcl":           "a = f()" + rep("[a]", mb-10),
 		"splats.hcl":            "a = x" + rep("[*]", mb-10),
@@ -155,6 +156,17 @@ func TestHostile(t *testing.T) {
 		}
 		if len(list) > 101 || out.Len() > 1<<20 {
 			t.Errorf("%s: %d diagnostics, %d bytes of text", name, len(list), out.Len())
+		}
+	}
+}
+
+// TestTextInManyPieces: the lexer cuts a text at each %, and the parser joins the
+// pieces one by one, which is quadratic.
+func TestTextInManyPieces(t *testing.T) {
+	for n, want := range map[int]bool{3000: false, 20_000: true} {
+		_, list := spec.Load("", spec.Options{Text: []byte("locals {\n  a = \"" + strings.Repeat("a% ", n) + "\"\n}\n")})
+		if got := strings.Contains(codes(list), "spec-too-large"); got != want {
+			t.Errorf("%d pieces: %s, wanted to be too large: %v", n, codes(list), want)
 		}
 	}
 }
