@@ -212,15 +212,19 @@ var bf16Func = numberFunc(func(x float64) (float64, error) {
 	return float64(src[0]), nil
 })
 
-// checkNesting refuses text that would make the parser recurse too deeply: a
-// stack overflow cannot be caught.
+// maxPieces bounds the pieces of one string.
+const maxPieces = 1024
+
+// checkNesting refuses text that would make the parser recurse too deeply, for a
+// stack overflow cannot be caught, or that it would take minutes for.
 func checkNesting(b []byte) error {
 	tokens, diags := hclsyntax.LexConfig(b, "rules", hcl.InitialPos)
 	if diags.HasErrors() {
 		return fmt.Errorf("%s", diags[0].Detail)
 	}
 	var open []hclsyntax.TokenType
-	unary := 0 // signs and conditions, each of which may hold the next, since the argument began
+	unary := 0  // signs and conditions, each of which may hold the next, since the argument began
+	pieces := 0 // of a string: the lexer cuts it at each %, and the parser joins them one by one
 	for _, t := range tokens {
 		if t.Type == hclsyntax.TokenOHeredoc {
 			return fmt.Errorf("line %d: a heredoc is not part of the notation", t.Range.Start.Line)
@@ -228,10 +232,14 @@ func checkNesting(b []byte) error {
 		switch t.Type {
 		case hclsyntax.TokenOParen, hclsyntax.TokenOBrack, hclsyntax.TokenOBrace, hclsyntax.TokenOQuote,
 			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl, hclsyntax.TokenOHeredoc:
-			open = append(open, t.Type)
+			open, pieces = append(open, t.Type), 0
 		case hclsyntax.TokenCParen, hclsyntax.TokenCBrack, hclsyntax.TokenCBrace, hclsyntax.TokenCQuote,
 			hclsyntax.TokenTemplateSeqEnd, hclsyntax.TokenCHeredoc:
 			open = open[:max(0, len(open)-1)]
+		case hclsyntax.TokenQuotedLit:
+			if pieces++; pieces > maxPieces {
+				return fmt.Errorf("line %d: a string in more than %d pieces; each %% begins one", t.Range.Start.Line, maxPieces)
+			}
 		case hclsyntax.TokenMinus, hclsyntax.TokenBang, hclsyntax.TokenQuestion:
 			unary++
 		case hclsyntax.TokenNewline: // within ( and [ it ends nothing

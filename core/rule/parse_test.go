@@ -366,6 +366,10 @@ func TestNestingIsBounded(t *testing.T) {
 	if _, err := Parse("define \"x\" {\n  value = 1"+strings.Repeat("+1", many*10)+"\n}\n", "t"); err == nil || err.Error() != "t:2: expression of 10001 bytes, at most 4096" {
 		t.Errorf("a long sum: error %v", err)
 	}
+	percents := "drop \"x\" {\n  reason = \"" + strings.Repeat("a% ", 5000) + "\"\n}\n"
+	if _, err := Parse(percents, "t"); err == nil || err.Error() != "t: line 2: a string in more than 1024 pieces; each % begins one" {
+		t.Errorf("a string of many pieces: error %v", err)
+	}
 	// Lines that end arguments begin anew.
 	var lines strings.Builder
 	for i := range 200 {
