@@ -184,6 +184,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a later type", map[string]string{"a.safetensors": strings.Replace(x, `"U8"`, `"F4"`, 1)}, store.ErrUnsupported, `element type "F4"`},
 		{"an adapter's broken settings", map[string]string{"adapter_model.safetensors": x, "adapter_config.json": "{\"r\":1,\"r\":2}"}, store.ErrCorrupt, `file "adapter_config.json"`},
 		{"an adapter's broken pattern", map[string]string{"adapter_model.safetensors": x, "adapter_config.json": `{"targets":[{"a":[{}]},"a","a"],"alpha_pattern":{"q":{"x":"k"},"k":"q","q":16}}`}, store.ErrCorrupt, `key "q" stands twice`},
+		{"an adapter's depths", map[string]string{"adapter_model.safetensors": x, "adapter_config.json": `{"r":` + strings.Repeat("[", 1001) + strings.Repeat("]", 1001) + `}`}, store.ErrCorrupt, "nested deeper than 1000"},
 		{"an adapter's list", map[string]string{"adapter_model.safetensors": x, "adapter_config.json": "[]"}, store.ErrCorrupt, `file "adapter_config.json"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -152,6 +152,10 @@ func (t *tokens) integers(n int) ([]int64, error) {
 	return out, t.delim(']')
 }
 
+// maxNesting bounds the lists and objects within one another in a value that is
+// skipped.
+const maxNesting = 1000
+
 // skip passes over one value of any kind and returns it if it is a scalar.
 // Keys of objects within it, too, may stand once.
 func (t *tokens) skip() (json.Token, error) {
@@ -172,7 +176,9 @@ func (t *tokens) skip() (json.Token, error) {
 			default:
 				open = open[:len(open)-1]
 			}
-			x = nil
+			if x = nil; len(open) > maxNesting {
+				return nil, fmt.Errorf("byte %d: nested deeper than %d", t.d.InputOffset(), maxNesting)
+			}
 		case string:
 			if isKey {
 				keys := open[len(open)-1]
