@@ -410,3 +410,14 @@ func TestOtherSizesInOneOrder(t *testing.T) {
 		}
 	}
 }
+
+// More rows than padding explains are another model's.
+func TestPaddingIsBounded(t *testing.T) {
+	resp := smallPlan(t, "qwen3-0.6b.unscan", func(r *sdk.PlanRequest) {
+		r.Sources[0].Manifest.Lookup("params/params/token_embedder/embedding").Shape[0] = 1000
+		r.Output.Template = &sdk.Template{Config: map[string]any{"model_type": "qwen3", "vocab_size": 744.0}}
+	})
+	if err := resp.Diagnostics.Error(); !strings.Contains(err, "has 1000 rows, the template's vocab_size is 744") {
+		t.Error(err)
+	}
+}
