@@ -47,6 +47,7 @@ define "sees" {
 # Until July 2026 each of the six was a stack of its own; since then the five local ones are one
 # array, with an axis for the five beside that of the blocks. Heads differ between local and global
 # layers, and e2b's MLP is twice as wide where keys are shared.
+# LoRA in stacked layers waits for MaxText: its main of August 2026 cannot start it there.
 block "layer" {
   own = "g h f"
   at "decoder/scanned_blocks/local_layers" {
