@@ -21,7 +21,7 @@ var codeForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 // makers are the functions that make a diagnostic, and which of their
 // arguments is its code; classes, those whose first argument is its class.
 var (
-	makers  = map[string]int{"New": 1, "Errorf": 1, "Warnf": 0, "fail": -1, "errorf": 1, "warnf": 1}
+	makers  = map[string]int{"New": 1, "Errorf": 1, "Warnf": 0, "fail": -1, "disagree": -1, "errorf": 1, "warnf": 1}
 	classes = map[string]diag.Class{
 		"Other": diag.Other, "Keys": diag.Keys, "Source": diag.Source, "Changed": diag.Changed, "Plugin": diag.Plugin, "Output": diag.Output,
 		"Unsynced": diag.Unsynced, "Exists": diag.Exists, "Measured": diag.Measured, "Usage": diag.Usage,

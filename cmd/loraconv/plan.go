@@ -10,6 +10,7 @@ import (
 	"github.com/loraconv/loraconv/cmd/internal/session"
 	"github.com/loraconv/loraconv/cmd/internal/view"
 	"github.com/loraconv/loraconv/cmd/internal/worker"
+	"github.com/loraconv/loraconv/core/atomicfile"
 	"github.com/loraconv/loraconv/core/diag"
 )
 
@@ -41,6 +42,9 @@ func (a *app) planCommand() *cobra.Command {
 func (a *app) plan(ctx context.Context, o session.Options, path, file string, asJSON bool) error {
 	out := a.output(asJSON)
 	o.Observer, o.Log = out, a.logger()
+	if session.IsPlanFile(path) {
+		return diag.New(diag.Usage, "plan-file", "A plan file is planned already", "%s was written by loraconv plan; compute it with loraconv run %s", view.Printable(path), view.Printable(path))
+	}
 	s := session.New(o)
 	defer s.Close()
 	cs, ds := s.Load(path, false)
@@ -75,7 +79,7 @@ func (a *app) plan(ctx context.Context, o session.Options, path, file string, as
 			mode = 0o600 // paths stand in it as they are
 		}
 	}
-	if err := os.WriteFile(file, b, mode); err != nil {
+	if err := atomicfile.Replace(file, b, mode); err != nil {
 		return diag.New(diag.Output, "output-failed", "The plan file could not be written", "%v", err)
 	}
 	fmt.Fprintf(a.stderr, "wrote %s\n", view.Printable(file))

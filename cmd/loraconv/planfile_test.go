@@ -109,3 +109,20 @@ func TestPlanFilePicks(t *testing.T) {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 }
+
+// A plan file is planned already, and what was a file is one still.
+func TestPlanOfAPlanFile(t *testing.T) {
+	dir := absolute(t, filepath.Join("testdata", "openpi", "pi05_lora"))
+	c := readCase(t, dir)
+	work := t.TempDir()
+	spec, file := writeSpec(t, c.spec(c.source(dir), "mixed", filepath.Join(work, "out"))), filepath.Join(work, "robot.plan")
+	if code, _, stderr := loraconv(t, "plan", spec, "-out", file); code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	if code, _, stderr := loraconv(t, "plan", file); code != 64 || !strings.Contains(stderr, "loraconv run "+file) {
+		t.Errorf("exit %d, wanted 64 and the next step\n%s", code, stderr)
+	}
+	if code, _, stderr := loraconv(t, "plan", spec, "-out", work); code != 7 || !strings.Contains(stderr, "is not a regular file") {
+		t.Errorf("a directory: exit %d\n%s", code, stderr)
+	}
+}

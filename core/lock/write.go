@@ -2,13 +2,12 @@ package lock
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"syscall"
+
+	"github.com/loraconv/loraconv/core/atomicfile"
 )
 
 // Encode writes the file: the same bytes for the same content. An entry that
@@ -74,48 +73,10 @@ func Read(dir string) (*File, []byte, error) {
 
 // Write replaces the lock file of a directory: whoever reads meanwhile, or
 // after a power cut, sees the old file or the new one.
-func (f *File) Write(dir string) (err error) {
+func (f *File) Write(dir string) error {
 	b, err := f.Encode()
 	if err != nil {
 		return err
 	}
-	w, err := os.CreateTemp(dir, Name+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(w.Name())
-		}
-	}()
-	_, err = w.Write(b)
-	if err == nil {
-		err = w.Chmod(0o644)
-	}
-	if err == nil {
-		err = w.Sync()
-	}
-	if err = errors.Join(err, w.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(w.Name(), filepath.Join(dir, Name)); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes a rename durable, where directories can be synced.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil // a file system without directory fsync
-	}
-	return errors.Join(err, d.Close())
+	return atomicfile.Replace(filepath.Join(dir, Name), b, 0o644)
 }

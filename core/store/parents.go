@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/loraconv/loraconv/core/atomicfile"
 )
 
 // makeParents creates the output's parents and remembers which were absent.
@@ -65,5 +67,5 @@ func (s *Stage) syncParents() error {
 }
 
 func (s *Stage) syncDir(dir string) error {
-	return s.do("fsync", dir, func() error { return syncDir(dir) })
+	return s.do("fsync", dir, func() error { return atomicfile.SyncDir(dir) })
 }

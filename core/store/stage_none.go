@@ -16,4 +16,3 @@ func allocate(f *os.File, size int64) error { return f.Truncate(size) }
 func freeSpace(string) (int64, error)       { return -1, nil }
 func renameNoReplace(_, _ string) error     { return errPublish }
 func exchange(_, _ string) error            { return errors.ErrUnsupported }
-func syncDir(string) error                  { return errPublish }

@@ -100,18 +100,6 @@ func renamePlain(from, to string) error {
 	return err
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) {
-		err = nil // a file system without directory fsync
-	}
-	return errors.Join(err, d.Close())
-}
-
 // retried makes a system call anew while a signal interrupts it, as package os
 // does. The Go runtime sends itself signals, and some file systems give up at
 // any: tmpfs while it allocates, others while they rename.

@@ -306,7 +306,7 @@ group "What the spec says" {
   }
   code "plan-file" {
     exit  = [64]
-    means = "A plan file cannot be read, is of another version, or contradicts itself."
+    means = "A plan file cannot be read, is of another version, contradicts itself, or was given to plan."
     why   = "Nothing in it is believed unless it agrees with itself and with the sources."
     next  = "Plan again with plan -out."
   }

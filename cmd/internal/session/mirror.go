@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/loraconv/loraconv/cmd/internal/installed"
+	"github.com/loraconv/loraconv/core/atomicfile"
 	"github.com/loraconv/loraconv/core/diag"
 )
 
@@ -71,24 +72,14 @@ func mirrorFile(from, to, want string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	w, err := os.CreateTemp(filepath.Dir(to), ".loraconv-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(w.Name()) }() // nothing, once it has its name
-	h := sha256.New()
-	_, err = io.Copy(io.MultiWriter(w, h), r)
-	if err == nil {
-		err = w.Chmod(0o755)
-	}
-	if err == nil {
-		err = w.Sync()
-	}
-	if err = errors.Join(err, w.Close()); err != nil {
-		return err
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		return diag.New(diag.Plugin, "plugin-changed", "The plugin's executable is not the one that is pinned", "%s has SHA-256 %s, wanted %s; it was not copied", from, got, want)
-	}
-	return os.Rename(w.Name(), to)
+	return atomicfile.ReplaceBy(to, 0o755, func(w io.Writer) error {
+		h := sha256.New()
+		if _, err := io.Copy(io.MultiWriter(w, h), r); err != nil {
+			return err
+		}
+		if got := hex.EncodeToString(h.Sum(nil)); got != want {
+			return diag.New(diag.Plugin, "plugin-changed", "The plugin's executable is not the one that is pinned", "%s has SHA-256 %s, wanted %s; it was not copied", from, got, want)
+		}
+		return nil
+	})
 }

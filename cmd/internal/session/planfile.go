@@ -80,11 +80,21 @@ func IsPlanFile(path string) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(head[:n], " \n\t{"), []byte(`"loraconv_plan_file"`))
 }
 
+// readPlanFile reads no more than one byte beyond what a plan file may have.
+func readPlanFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, maxPlanFile+1))
+}
+
 // ParsePlanFile reads a plan file's bytes. Nothing in it is believed before
 // the sources have been opened and the plans checked again.
 func ParsePlanFile(b []byte) (*PlanFile, error) {
 	if len(b) > maxPlanFile {
-		return nil, fmt.Errorf("plan file of %d bytes, at most %d are read", len(b), maxPlanFile)
+		return nil, fmt.Errorf("plan file of more than %d bytes", maxPlanFile)
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
@@ -132,7 +142,7 @@ func (r *PlannedRun) valid() error {
 // again.
 func (s *Session) LoadPlanFile(ctx context.Context, path string) ([]*Prepared, diag.List) {
 	var ds diag.List
-	b, err := os.ReadFile(path)
+	b, err := readPlanFile(path)
 	if err != nil {
 		ds.Errorf(diag.Usage, "plan-file", "A plan file cannot be read", "%v", err)
 		return nil, ds
