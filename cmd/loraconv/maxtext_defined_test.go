@@ -201,8 +201,8 @@ conversion "model" {
 `, filepath.Join(dir, "base"), d.args, filepath.Join(dir, "lora"), definedRank*definedScale, method, output, out, template)), out
 }
 
-// Of families that no checkpoint proves, everything that may have LoRA has it,
-// and the merged weights are what upstream's hooks make of base + scale A B.
+// Everything that may have LoRA has it, which no checkpoint of these families
+// does, and the merged weights are what upstream's hooks make of base + scale A B.
 func TestMaxTextLoRAByDefinition(t *testing.T) {
 	all := regexp.MustCompile(`params/decoder/.*(kernel|/wi_[01]|/wo|norm/scale|norm_[12]/scale)$`)
 	for _, name := range []string{"gemma3-4b.scan", "gemma4-26b.scan", "gemma4-26b.unscan", "gemma4-e2b.unscan", "qwen3.5-35b-a3b.scan"} {
