@@ -226,8 +226,10 @@ func part(ctx context.Context, r store.Reader, name string, fixed map[int]int) (
 		}
 		for i := 0; i < n; {
 			end := min(n, i+run-(at+i)%run)
-			for keep := wanted(at + i); keep && i < end; i++ {
-				out = append(out, math.Float64frombits(binary.LittleEndian.Uint64(wide[8*i:])))
+			if wanted(at + i) {
+				for j := i; j < end; j++ {
+					out = append(out, math.Float64frombits(binary.LittleEndian.Uint64(wide[8*j:])))
+				}
 			}
 			i = end
 		}
