@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -87,20 +86,6 @@ func readFault(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	class, code, summary := diag.Source, "source-unreadable", "The checkpoint cannot be read"
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		code, summary = "source-not-found", "The checkpoint, or a part of it, does not exist"
-	case errors.Is(err, store.ErrUnfinished):
-		code, summary = "source-unfinished", "It is not a finished checkpoint"
-	case errors.Is(err, store.ErrCorrupt):
-		code, summary = "source-corrupt", "The checkpoint is damaged"
-	case errors.Is(err, store.ErrUnsupported):
-		code, summary = "source-unsupported", "The checkpoint uses a feature that is not supported"
-	case errors.Is(err, store.ErrFormat):
-		code, summary = "source-format", "It is not a checkpoint that loraconv reads"
-	case errors.Is(err, store.ErrChanged):
-		class, code, summary = diag.Changed, "source-changed", "The checkpoint changed while it was read"
-	}
-	return diag.New(class, code, summary, "%s", view.Printable(err.Error()))
+	class, code, says := store.Fault(err)
+	return diag.New(class, code, "The checkpoint "+says, "%s", view.Printable(err.Error()))
 }

@@ -1,6 +1,10 @@
 package store
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/loraconv/loraconv/core/diag"
+)
 
 // What a fault of a source is; formats wrap these with the file, the offset
 // and the name.
@@ -20,3 +24,26 @@ var (
 	ErrNoSpace  = errors.New("not enough room")
 	ErrUnsynced = errors.New("published, but the flush of its directory failed")
 )
+
+// Fault tells which diagnostic a reader's error is: its class, its code, and
+// what it says of the source, such as "is damaged".
+func Fault(err error) (class diag.Class, code, says string) {
+	class = diag.Source
+	switch {
+	case errors.Is(err, ErrNotFound):
+		code, says = "source-not-found", "does not exist, or a part of it does not"
+	case errors.Is(err, ErrUnfinished):
+		code, says = "source-unfinished", "is not a finished checkpoint"
+	case errors.Is(err, ErrCorrupt):
+		code, says = "source-corrupt", "is damaged"
+	case errors.Is(err, ErrUnsupported):
+		code, says = "source-unsupported", "uses a feature that is not supported"
+	case errors.Is(err, ErrFormat):
+		code, says = "source-format", "is not a checkpoint that loraconv reads"
+	case errors.Is(err, ErrChanged):
+		class, code, says = diag.Changed, "source-changed", "changed while it was read"
+	default:
+		code, says = "source-unreadable", "cannot be read"
+	}
+	return class, code, says
+}

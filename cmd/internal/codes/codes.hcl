@@ -87,9 +87,9 @@ group "Key accounting" {
 group "Sources" {
   code "source-not-found" {
     exit  = [4]
-    means = "A source's path does not exist."
-    why   = "There is nothing to read."
-    next  = "Mend the path: a relative one starts at the spec's directory, on the command line at the working directory."
+    means = "A source's path does not exist, or a file that the checkpoint speaks of is not in it."
+    why   = "There is nothing to read, or not all of it."
+    next  = "If a file of the checkpoint is named, copy it again, whole. Else mend the path: a relative one starts at the spec's directory, on the command line at the working directory."
   }
   code "source-unreadable" {
     exit  = [4]

@@ -110,22 +110,8 @@ func sourceFault(err error, s *spec.Source) *diag.Diagnostic {
 	if errors.As(err, &d) {
 		return d
 	}
-	code, summary, class := "source-unreadable", "A source cannot be read", diag.Source
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		code, summary = "source-not-found", "A source does not exist"
-	case errors.Is(err, store.ErrUnfinished):
-		code, summary = "source-unfinished", "A source is not a finished checkpoint"
-	case errors.Is(err, store.ErrCorrupt):
-		code, summary = "source-corrupt", "A source is damaged"
-	case errors.Is(err, store.ErrUnsupported):
-		code, summary = "source-unsupported", "A source uses a feature that is not supported"
-	case errors.Is(err, store.ErrFormat):
-		code, summary = "source-format", "A source is not a checkpoint that this plugin reads"
-	case errors.Is(err, store.ErrChanged):
-		code, summary, class = "source-changed", "A source changed during the run", diag.Changed
-	}
-	d = diag.New(class, code, summary, "source %q: %v", s.Name, err)
+	class, code, says := store.Fault(err)
+	d = diag.New(class, code, "A source "+says, "source %q: %v", s.Name, err)
 	d.Path = []string{"source", s.Name, "path"}
 	return d
 }

@@ -101,12 +101,6 @@ func sourceFault(name string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	class, code := diag.Source, "source-unreadable"
-	switch {
-	case errors.Is(err, store.ErrChanged):
-		class, code = diag.Changed, "source-changed"
-	case errors.Is(err, store.ErrCorrupt):
-		code = "source-corrupt"
-	}
-	return diag.New(class, code, "A source cannot be read", "source %q: %v", name, err)
+	class, code, says := store.Fault(err)
+	return diag.New(class, code, "A source "+says, "source %q: %v", name, err)
 }
