@@ -47,7 +47,7 @@ func (d *Digester) Add(b []byte) {
 		}
 		n := min(s.Offset+s.Bytes-d.at, int64(len(b)))
 		d.twin.Part(b[:n])
-		d.zero = d.zero && len(bytes.TrimLeft(b[:n], "\x00")) == 0
+		d.zero = d.zero && allZero(b[:n])
 		d.at, b = d.at+n, b[n:]
 		if d.at < s.Offset+s.Bytes {
 			return
@@ -65,4 +65,15 @@ func (d *Digester) Sum() string {
 	d.Add(nil) // for empty stretches of an empty file
 	sum := d.twin.Sum()
 	return hex.EncodeToString(sum[:])
+}
+
+var zeroPage [4096]byte
+
+func allZero(b []byte) bool {
+	for ; len(b) > len(zeroPage); b = b[len(zeroPage):] {
+		if !bytes.Equal(b[:len(zeroPage)], zeroPage[:]) {
+			return false
+		}
+	}
+	return bytes.Equal(b, zeroPage[:len(b)])
 }

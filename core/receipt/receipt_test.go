@@ -317,3 +317,18 @@ func TestDigesterOfNothing(t *testing.T) {
 		t.Errorf("%s, %d stretches ended", d.Sum(), ended)
 	}
 }
+
+func TestAllZero(t *testing.T) {
+	b := make([]byte, 3*len(zeroPage)+5)
+	for _, n := range []int{0, 1, len(zeroPage), len(zeroPage) + 1, len(b)} {
+		if !allZero(b[:n]) {
+			t.Errorf("%d zeros are not", n)
+		}
+	}
+	for _, at := range []int{0, len(zeroPage) - 1, len(zeroPage), 3*len(zeroPage) - 1, len(b) - 1} {
+		if b[at] = 1; allZero(b) {
+			t.Errorf("a byte at %d is zero", at)
+		}
+		b[at] = 0
+	}
+}
