@@ -44,8 +44,8 @@ GLOBL constants<>(SB), RODATA|NOPTR, $256
 
 // The rounds as Intel gives them ("New Instructions Supporting the Secure Hash
 // Algorithm on Intel Architecture Processors", 2013), for two lanes, A and B,
-// that know nothing of each other: SHA256RNDS2 takes four cycles and one can
-// begin in every two, so that the second lane runs in the gaps of the first.
+// that know nothing of each other: SHA256RNDS2 takes four cycles and another one
+// can begin before it ends, so that the second lane runs in the gaps of the first.
 //
 //	lane  state       message        bytes
 //	A     X1 X2       X3 X4 X5 X6    SI
@@ -61,6 +61,16 @@ GLOBL constants<>(SB), RODATA|NOPTR, $256
 	PSHUFD      $0x0e, X0, X0 \
 	SHA256RNDS2 X0, s1, s0
 
+// SHARED: four rounds of both lanes, with the same words.
+#define SHARED(k, m) \
+	MOVO        m, X0      \
+	PADDD       k(AX), X0  \
+	SHA256RNDS2 X0, X1, X2 \
+	SHA256RNDS2 X0, X7, X8 \
+	PSHUFD      $0x0e, X0, X0 \
+	SHA256RNDS2 X0, X2, X1 \
+	SHA256RNDS2 X0, X8, X7
+
 // LOAD: the words at off of the block.
 #define LOAD(off, p, m) \
 	MOVOU  off(p), m \
@@ -73,6 +83,52 @@ GLOBL constants<>(SB), RODATA|NOPTR, $256
 	PALIGNR    $4, prev, X13 \
 	PADDD      X13, next    \
 	SHA256MSG2 m, next
+
+// FIRST: rounds with words of the message itself, and the beginning of the words
+// that follow from prev.
+#define FIRST(off, prev, m, s0, s1, p) \
+	LOAD(off, p, m)     \
+	ROUNDS(off, m, s0, s1) \
+	SHA256MSG1 m, prev
+
+// MIDDLE: rounds, the end of the next four words, the beginning of later ones.
+#define MIDDLE(k, prev, m, next, s0, s1) \
+	ROUNDS(k, m, s0, s1) \
+	NEXT(prev, m, next)  \
+	SHA256MSG1 m, prev
+
+// LAST: rounds and the end of the next four words.
+#define LAST(k, prev, m, next, s0, s1) \
+	ROUNDS(k, m, s0, s1) \
+	NEXT(prev, m, next)
+
+// The same for both lanes, one behind the other.
+#define FIRSTS(off, prevA, mA, prevB, mB) \
+	FIRST(off, prevA, mA, X1, X2, SI) \
+	FIRST(off, prevB, mB, X7, X8, DI)
+
+#define MIDDLES(k, prevA, mA, nextA, prevB, mB, nextB) \
+	MIDDLE(k, prevA, mA, nextA, X1, X2) \
+	MIDDLE(k, prevB, mB, nextB, X7, X8)
+
+#define LASTS(k, prevA, mA, nextA, prevB, mB, nextB) \
+	LAST(k, prevA, mA, nextA, X1, X2) \
+	LAST(k, prevB, mB, nextB, X7, X8)
+
+// The same with shared words.
+#define FIRSTSHARED(off, prev, m) \
+	LOAD(off, SI, m)   \
+	SHARED(off, m)     \
+	SHA256MSG1 m, prev
+
+#define MIDDLESHARED(k, prev, m, next) \
+	SHARED(k, m)        \
+	NEXT(prev, m, next) \
+	SHA256MSG1 m, prev
+
+#define LASTSHARED(k, prev, m, next) \
+	SHARED(k, m) \
+	NEXT(prev, m, next)
 
 // LANE loads a state: s0 is ABEF, s1 is CDGH, highest first.
 #define LANE(h, s0, s1) \
@@ -93,6 +149,23 @@ GLOBL constants<>(SB), RODATA|NOPTR, $256
 	PALIGNR $8, X13, s1     \
 	MOVOU   s0, (h)         \
 	MOVOU   s1, 16(h)
+
+// BEGIN keeps both states before the rounds of a block, END adds them after.
+#define BEGIN \
+	MOVOU X1, 0(SP)  \
+	MOVOU X2, 16(SP) \
+	MOVOU X7, 32(SP) \
+	MOVOU X8, 48(SP)
+
+#define END \
+	MOVOU 0(SP), X13  \
+	PADDD X13, X1     \
+	MOVOU 16(SP), X13 \
+	PADDD X13, X2     \
+	MOVOU 32(SP), X13 \
+	PADDD X13, X7     \
+	MOVOU 48(SP), X13 \
+	PADDD X13, X8
 
 // func hasSHA() bool
 TEXT ·hasSHA(SB), NOSPLIT, $0-1
@@ -122,134 +195,78 @@ TEXT ·blocksSHA(SB), NOSPLIT, $64-40
 	MOVOU swap<>(SB), X14
 	LANE(R8, X1, X2)
 	LANE(R9, X7, X8)
-	TESTQ CX, CX
-	JZ    done
 
 loop:
-	MOVOU X1, 0(SP)
-	MOVOU X2, 16(SP)
-	MOVOU X7, 32(SP)
-	MOVOU X8, 48(SP)
-
-	// Rounds 0 to 3.
+	BEGIN
 	LOAD(0, SI, X3)
 	ROUNDS(0, X3, X1, X2)
 	LOAD(0, DI, X9)
 	ROUNDS(0, X9, X7, X8)
-	// Rounds 4 to 7.
-	LOAD(16, SI, X4)
-	ROUNDS(16, X4, X1, X2)
-	SHA256MSG1 X4, X3
-	LOAD(16, DI, X10)
-	ROUNDS(16, X10, X7, X8)
-	SHA256MSG1 X10, X9
-	// Rounds 8 to 11.
-	LOAD(32, SI, X5)
-	ROUNDS(32, X5, X1, X2)
-	SHA256MSG1 X5, X4
-	LOAD(32, DI, X11)
-	ROUNDS(32, X11, X7, X8)
-	SHA256MSG1 X11, X10
-	// Rounds 12 to 15.
+	FIRSTS(16, X3, X4, X9, X10)
+	FIRSTS(32, X4, X5, X10, X11)
 	LOAD(48, SI, X6)
-	ROUNDS(48, X6, X1, X2)
-	NEXT(X5, X6, X3)
-	SHA256MSG1 X6, X5
+	MIDDLE(48, X5, X6, X3, X1, X2)
 	LOAD(48, DI, X12)
-	ROUNDS(48, X12, X7, X8)
-	NEXT(X11, X12, X9)
-	SHA256MSG1 X12, X11
-	// Rounds 16 to 19.
-	ROUNDS(64, X3, X1, X2)
-	NEXT(X6, X3, X4)
-	SHA256MSG1 X3, X6
-	ROUNDS(64, X9, X7, X8)
-	NEXT(X12, X9, X10)
-	SHA256MSG1 X9, X12
-	// Rounds 20 to 23.
-	ROUNDS(80, X4, X1, X2)
-	NEXT(X3, X4, X5)
-	SHA256MSG1 X4, X3
-	ROUNDS(80, X10, X7, X8)
-	NEXT(X9, X10, X11)
-	SHA256MSG1 X10, X9
-	// Rounds 24 to 27.
-	ROUNDS(96, X5, X1, X2)
-	NEXT(X4, X5, X6)
-	SHA256MSG1 X5, X4
-	ROUNDS(96, X11, X7, X8)
-	NEXT(X10, X11, X12)
-	SHA256MSG1 X11, X10
-	// Rounds 28 to 31.
-	ROUNDS(112, X6, X1, X2)
-	NEXT(X5, X6, X3)
-	SHA256MSG1 X6, X5
-	ROUNDS(112, X12, X7, X8)
-	NEXT(X11, X12, X9)
-	SHA256MSG1 X12, X11
-	// Rounds 32 to 35.
-	ROUNDS(128, X3, X1, X2)
-	NEXT(X6, X3, X4)
-	SHA256MSG1 X3, X6
-	ROUNDS(128, X9, X7, X8)
-	NEXT(X12, X9, X10)
-	SHA256MSG1 X9, X12
-	// Rounds 36 to 39.
-	ROUNDS(144, X4, X1, X2)
-	NEXT(X3, X4, X5)
-	SHA256MSG1 X4, X3
-	ROUNDS(144, X10, X7, X8)
-	NEXT(X9, X10, X11)
-	SHA256MSG1 X10, X9
-	// Rounds 40 to 43.
-	ROUNDS(160, X5, X1, X2)
-	NEXT(X4, X5, X6)
-	SHA256MSG1 X5, X4
-	ROUNDS(160, X11, X7, X8)
-	NEXT(X10, X11, X12)
-	SHA256MSG1 X11, X10
-	// Rounds 44 to 47.
-	ROUNDS(176, X6, X1, X2)
-	NEXT(X5, X6, X3)
-	SHA256MSG1 X6, X5
-	ROUNDS(176, X12, X7, X8)
-	NEXT(X11, X12, X9)
-	SHA256MSG1 X12, X11
-	// Rounds 48 to 51.
-	ROUNDS(192, X3, X1, X2)
-	NEXT(X6, X3, X4)
-	SHA256MSG1 X3, X6
-	ROUNDS(192, X9, X7, X8)
-	NEXT(X12, X9, X10)
-	SHA256MSG1 X9, X12
-	// Rounds 52 to 55.
-	ROUNDS(208, X4, X1, X2)
-	NEXT(X3, X4, X5)
-	ROUNDS(208, X10, X7, X8)
-	NEXT(X9, X10, X11)
-	// Rounds 56 to 59.
-	ROUNDS(224, X5, X1, X2)
-	NEXT(X4, X5, X6)
-	ROUNDS(224, X11, X7, X8)
-	NEXT(X10, X11, X12)
-	// Rounds 60 to 63.
+	MIDDLE(48, X11, X12, X9, X7, X8)
+	MIDDLES(64, X6, X3, X4, X12, X9, X10)
+	MIDDLES(80, X3, X4, X5, X9, X10, X11)
+	MIDDLES(96, X4, X5, X6, X10, X11, X12)
+	MIDDLES(112, X5, X6, X3, X11, X12, X9)
+	MIDDLES(128, X6, X3, X4, X12, X9, X10)
+	MIDDLES(144, X3, X4, X5, X9, X10, X11)
+	MIDDLES(160, X4, X5, X6, X10, X11, X12)
+	MIDDLES(176, X5, X6, X3, X11, X12, X9)
+	MIDDLES(192, X6, X3, X4, X12, X9, X10)
+	LASTS(208, X3, X4, X5, X9, X10, X11)
+	LASTS(224, X4, X5, X6, X10, X11, X12)
 	ROUNDS(240, X6, X1, X2)
 	ROUNDS(240, X12, X7, X8)
+	END
+	ADDQ $64, SI
+	ADDQ $64, DI
+	DECQ CX
+	JNZ  loop
 
-	MOVOU 0(SP), X13
-	PADDD X13, X1
-	MOVOU 16(SP), X13
-	PADDD X13, X2
-	MOVOU 32(SP), X13
-	PADDD X13, X7
-	MOVOU 48(SP), X13
-	PADDD X13, X8
-	ADDQ  $64, SI
-	ADDQ  $64, DI
-	DECQ  CX
-	JNZ   loop
+	STORE(R8, X1, X2)
+	STORE(R9, X7, X8)
+	RET
 
-done:
+// func sharedSHA(a, b *[8]uint32, p *byte, n int)
+TEXT ·sharedSHA(SB), NOSPLIT, $64-32
+	MOVQ  a+0(FP), R8
+	MOVQ  b+8(FP), R9
+	MOVQ  p+16(FP), SI
+	MOVQ  n+24(FP), CX
+	LEAQ  constants<>(SB), AX
+	MOVOU swap<>(SB), X14
+	LANE(R8, X1, X2)
+	LANE(R9, X7, X8)
+
+shared:
+	BEGIN
+	LOAD(0, SI, X3)
+	SHARED(0, X3)
+	FIRSTSHARED(16, X3, X4)
+	FIRSTSHARED(32, X4, X5)
+	LOAD(48, SI, X6)
+	MIDDLESHARED(48, X5, X6, X3)
+	MIDDLESHARED(64, X6, X3, X4)
+	MIDDLESHARED(80, X3, X4, X5)
+	MIDDLESHARED(96, X4, X5, X6)
+	MIDDLESHARED(112, X5, X6, X3)
+	MIDDLESHARED(128, X6, X3, X4)
+	MIDDLESHARED(144, X3, X4, X5)
+	MIDDLESHARED(160, X4, X5, X6)
+	MIDDLESHARED(176, X5, X6, X3)
+	MIDDLESHARED(192, X6, X3, X4)
+	LASTSHARED(208, X3, X4, X5)
+	LASTSHARED(224, X4, X5, X6)
+	SHARED(240, X6)
+	END
+	ADDQ $64, SI
+	DECQ CX
+	JNZ  shared
+
 	STORE(R8, X1, X2)
 	STORE(R9, X7, X8)
 	RET

@@ -50,7 +50,7 @@ func (l *lane) write(p []byte) {
 // thrown away.
 func (l *lane) blocks(p []byte, n int) {
 	other := l.h
-	blocks(&l.h, &other, p, p, n)
+	sharedBlocks(&l.h, &other, p, n)
 }
 
 // sum pads as section 5.1.1 says; the lane goes on behind what it had.

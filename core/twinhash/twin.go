@@ -42,10 +42,15 @@ func (t *Twin) Part(p []byte) {
 		t.slowP.Write(p)
 		return
 	}
-	// Each lane stands anywhere in a block of its own.
+	// Each lane stands anywhere in a block of its own. Where a part begins at a
+	// multiple of a block, as most tensors of a file do, the blocks are the same.
 	a, b := t.whole.align(p), t.part.align(p)
 	if n := min(len(a), len(b)) / blockSize; n > 0 {
-		blocks(&t.whole.h, &t.part.h, a, b, n)
+		if len(a) == len(b) {
+			sharedBlocks(&t.whole.h, &t.part.h, a, n)
+		} else {
+			blocks(&t.whole.h, &t.part.h, a, b, n)
+		}
 		t.whole.n += uint64(n * blockSize)
 		t.part.n += uint64(n * blockSize)
 		a, b = a[n*blockSize:], b[n*blockSize:]

@@ -99,12 +99,16 @@ func TestEmpty(t *testing.T) {
 }
 
 func BenchmarkTwin(b *testing.B) {
-	data := make([]byte, 1<<20)
-	w := New()
-	w.Between(data[:3])
-	b.SetBytes(1 << 20)
-	for b.Loop() {
-		w.Part(data)
+	for _, before := range []int{3, blockSize} {
+		b.Run(fmt.Sprint("at=", before), func(b *testing.B) {
+			data := make([]byte, 1<<20)
+			w := New()
+			w.Between(data[:before])
+			b.SetBytes(1 << 20)
+			for b.Loop() {
+				w.Part(data)
+			}
+		})
 	}
 }
 
