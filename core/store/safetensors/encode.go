@@ -43,7 +43,7 @@ func encodeHeader(places []Place, metadata map[string]string) ([]byte, error) {
 		b = append(b, "]}"...)
 	}
 	b = append(b, '}')
-	for len(b)%8 != 0 {
+	for len(b)%dataAlignment != 0 {
 		b = append(b, ' ')
 	}
 	if len(b)-8 > MaxHeader {

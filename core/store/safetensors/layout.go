@@ -29,13 +29,21 @@ type Place struct {
 	Bytes  int64
 }
 
+// dataAlignment is where data may begin, in bytes. The format asks for 8 (the
+// reference pads to size_of::<u64>, safetensors/src/tensor.rs, prepare). A cache
+// line is a multiple of it, and nearly all tensors of a model are as long as so
+// many lines: each can be mapped and used where it lies (XLA takes host buffers of
+// xla/backends/cpu/alignment.h), and its SHA-256 takes the same blocks as the
+// file's.
+const dataAlignment = 64
+
 // maxFile bounds a file, in bytes.
 const maxFile = 1 << 60
 
 // Plan lays a file out: tensors by element size, largest first, then by name,
 // so that each is aligned to its element and there are no holes. The header is
-// padded with spaces so that the data begin at a multiple of 8. The result is
-// a function of the specs and the metadata alone.
+// padded with spaces so that the data begin at a multiple of dataAlignment. The
+// result is a function of the specs and the metadata alone.
 func Plan(specs []Spec, metadata map[string]string) (*Layout, error) {
 	l := &Layout{byName: map[string]int{}}
 	for _, s := range specs {

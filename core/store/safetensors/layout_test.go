@@ -21,19 +21,19 @@ func TestPlanWholeHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "\x98\x00\x00\x00\x00\x00\x00\x00" + // 152
+	want := "\xb8\x00\x00\x00\x00\x00\x00\x00" + // 184
 		`{"__metadata__":{"format":"pt"},` + // 32
 		`"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},` + // 55
 		`"q\"\\ü":{"dtype":"BF16","shape":[2],"data_offsets":[8,12]}}` // 61
-	want += strings.Repeat(" ", 8+152-len(want))
+	want += strings.Repeat(" ", 8+184-len(want))
 	if d := cmp.Diff(want, string(l.Header)); d != "" {
 		t.Error(d)
 	}
 	wantPlaces := []Place{
-		{Spec{"a", tensor.Float32, tensor.Shape{1, 2}}, 160, 8},
-		{Spec{"q\"\\ü", tensor.BFloat16, tensor.Shape{2}}, 168, 4},
+		{Spec{"a", tensor.Float32, tensor.Shape{1, 2}}, 192, 8},
+		{Spec{"q\"\\ü", tensor.BFloat16, tensor.Shape{2}}, 200, 4},
 	}
-	if d := cmp.Diff(wantPlaces, l.Places); d != "" || l.Size != 172 {
+	if d := cmp.Diff(wantPlaces, l.Places); d != "" || l.Size != 204 {
 		t.Errorf("size %d, %s", l.Size, d)
 	}
 }
@@ -43,7 +43,7 @@ func TestPlanEmpty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "\x08\x00\x00\x00\x00\x00\x00\x00{}      "; string(l.Header) != want || l.Size != 16 {
+	if want := "\x38\x00\x00\x00\x00\x00\x00\x00{}" + strings.Repeat(" ", 54); string(l.Header) != want || l.Size != 64 {
 		t.Errorf("%q, size %d", l.Header, l.Size)
 	}
 }
@@ -110,7 +110,7 @@ func TestPlanBySecondParser(t *testing.T) {
 			}
 		}
 		got, data := parseSecond(t, file)
-		if len(got) != len(specs) || (len(file)-len(data))%8 != 0 {
+		if len(got) != len(specs) || (len(file)-len(data))%64 != 0 {
 			t.Fatalf("seed %d: %d tensors of %d, data at %d", seed, len(got), len(specs), len(file)-len(data))
 		}
 		covered := 0

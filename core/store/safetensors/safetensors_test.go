@@ -12,7 +12,7 @@ import (
 )
 
 // The layout, byte by byte: element size first, then names; the header ends at
-// a multiple of 8.
+// a multiple of 64.
 func TestPlanBytes(t *testing.T) {
 	l, err := Plan([]Spec{
 		{"b", tensor.BFloat16, tensor.Shape{3}},
@@ -33,7 +33,7 @@ func TestPlanBytes(t *testing.T) {
 	if d := cmp.Diff(want, strings.TrimRight(string(l.Header[8:]), " ")); d != "" {
 		t.Error(d)
 	}
-	if n := binary.LittleEndian.Uint64(l.Header); n != uint64(len(l.Header)-8) || len(l.Header)%8 != 0 {
+	if n := binary.LittleEndian.Uint64(l.Header); n != uint64(len(l.Header)-8) || len(l.Header)%64 != 0 {
 		t.Errorf("prefix %d, header %d bytes", n, len(l.Header))
 	}
 	if l.Size != int64(len(l.Header))+26 {
