@@ -42,11 +42,25 @@ func goneWithin(pid int, d time.Duration) bool {
 	return false
 }
 
+// ownTemp gives the test and its hosts a place for run directories that no other
+// host sweeps; t.TempDir has too long a name for sockets.
+func ownTemp(t *testing.T) string {
+	t.Helper()
+	tmp, err := os.MkdirTemp("/tmp", "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(tmp) })
+	t.Setenv("TMPDIR", tmp)
+	return tmp
+}
+
 // TestChildDiesWithItsHost kills a real host, in a process of its own, in the
 // way that leaves it no last word.
 func TestChildDiesWithItsHost(t *testing.T) {
 	for _, mode := range []string{"good", "deaf"} {
 		t.Run(mode, func(t *testing.T) {
+			ownTemp(t)
 			pid, dir := hostOf(t, mode, syscall.SIGKILL)
 			if !goneWithin(pid, 2*time.Second) {
 				syscall.Kill(-pid, syscall.SIGKILL)
@@ -74,7 +88,7 @@ func hostOf(t *testing.T, mode string, end syscall.Signal) (pid int, dir string)
 		t.Fatal(err)
 	}
 	host := exec.Command(exe)
-	host.Env = []string{modeEnv + "=host", "TEST_CHILD=" + mode}
+	host.Env = []string{modeEnv + "=host", "TEST_CHILD=" + mode, "TMPDIR=" + os.TempDir()}
 	host.Stderr = os.Stderr
 	out, err := host.StdoutPipe()
 	if err != nil {
@@ -124,12 +138,7 @@ func TestTwoHostsKeepTheirDirectories(t *testing.T) {
 }
 
 func TestTempDirOfSomebodyElse(t *testing.T) {
-	tmp, err := os.MkdirTemp("/tmp", "t")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(tmp)
-	t.Setenv("TMPDIR", tmp)
+	tmp := ownTemp(t)
 	open := filepath.Join(tmp, fmt.Sprintf("loraconv-%d", os.Getuid()))
 	if err := os.Mkdir(open, 0o777); err != nil {
 		t.Fatal(err)
