@@ -9,7 +9,7 @@ const pairLog = 12
 // bits, else one. Its entries are two in a word, the even one below:
 //
 //	bits 0-5    bits that are used
-//	bit  15     there are two symbols
+//	bits 8-9    symbols: 1 or 2
 //	bits 16-23  the first one
 //	bits 24-31  the second one
 //
@@ -23,7 +23,8 @@ type pairTable struct {
 }
 
 const (
-	twoSymbols = 1 << 15
+	oneSymbol  = 1 << 8
+	twoSymbols = 2 << 8
 	both       = 1<<32 + 1 // times an entry is that entry twice
 )
 
@@ -55,34 +56,38 @@ func (h *huffman) buildPairs() {
 }
 
 // secondCodes returns the entries behind a first code of so many bits, without
-// its symbol.
+// its symbol. Long codes stand first: those that have no room come before all
+// others.
 func (h *huffman) secondCodes(length int) []uint64 {
 	rest := pairLog - length // bits; at least one
 	second := h.pairs.second[:1<<(rest-1)]
-	alone := uint64(length) * both
-	for i := 0; i < 1<<rest; {
-		code := h.codes[i<<length>>(pairLog-h.log)]
+	at := 0 // in codes: the first one of at most rest bits
+	if rest < h.log {
+		at = h.starts[h.log+1-rest]
+	}
+	none := at << rest >> h.log
+	alone := uint64(length|oneSymbol) * both
+	for k := range second[:(none+1)/2] {
+		second[k] = alone
+	}
+	for i := none; i < 1<<rest; {
+		code := h.codes[at]
 		n := int(code & 0xff)
-		switch e := uint64(length+n) | twoSymbols | uint64(code>>8)<<24; {
-		case n > rest: // it, and all others that begin with these bits
-			if i&1 == 0 {
-				second[i/2] = alone
-			} else {
-				second[i/2] = second[i/2]&(1<<32-1) | alone&^(1<<32-1)
-			}
-			i++
-		case n == rest && i&1 == 0:
-			second[i/2] = e | alone&^(1<<32-1)
-			i++
-		case n == rest:
-			second[i/2] = second[i/2]&(1<<32-1) | e<<32
-			i++
-		default:
+		at += 1 << (h.log - n)
+		e := uint64(length+n) | twoSymbols | uint64(code>>8)<<24
+		switch {
+		case n < rest:
 			span := second[i/2:][:1<<(rest-n-1)]
 			for k := range span {
 				span[k] = e * both
 			}
 			i += 2 * len(span)
+		case i&1 == 0:
+			second[i/2] = e
+			i++
+		default:
+			second[i/2] = second[i/2]&(1<<32-1) | e<<32
+			i++
 		}
 	}
 	return second

@@ -2,15 +2,16 @@
 
 #include "textflag.h"
 
-// One lookup: what the first 12 bits of BITS stand for goes to TO. The shift
-// leaves bit 15 of the entry, two symbols rather than one, in the carry.
+// One lookup: what the first 12 bits of BITS stand for goes to TO. The entry is
+// loaded twice, as there are more ports for loads than for shifts.
 #define LOOKUP(BITS, TO) \
-	SHRXQ R15, BITS, CX; \
-	MOVL  (R14)(CX*4), AX; \
-	SHLXQ AX, BITS, BITS; \
-	SHRL  $16, AX; \
-	MOVW  AX, (TO); \
-	ADCQ  $1, TO
+	SHRXQ   R15, BITS, CX; \
+	MOVL    (R14)(CX*4), AX; \
+	MOVWLZX 2(R14)(CX*4), BX; \
+	SHLXQ   AX, BITS, BITS; \
+	MOVBLZX AH, AX; \
+	MOVW    BX, (TO); \
+	ADDQ    AX, TO
 
 #define LOOKUPS \
 	LOOKUP(R8, SI); \
@@ -18,18 +19,31 @@
 	LOOKUP(R10, R12); \
 	LOOKUP(R11, R13)
 
-// Take new bits: as many whole bytes as are used, of the others the bits.
-#define RELOAD(BITS, FROM) \
-	TZCNTQ BITS, CX; \
-	MOVQ   CX, AX; \
-	SHRQ   $3, AX; \
-	ANDL   $7, CX; \
-	MOVQ   FROM, BX; \
-	SUBQ   AX, BX; \
-	MOVQ   BX, FROM; \
-	MOVQ   (BX), BITS; \
-	ORQ    $1, BITS; \
-	SHLXQ  CX, BITS, BITS
+// The last lookup before new bits are taken: as many whole bytes as are used, of
+// the others the bits. The mark tells how many bits the lookups before it used,
+// while its own entry is on the way. Of the bits used, u in all, BX gets 63-u:
+//
+//	(63-u)/8 = 7 - u/8      ^(63-u)%8 = u%8
+#define LAST(BITS, TO, FROM) \
+	SHRXQ   R15, BITS, CX; \
+	TZCNTQ  BITS, BX; \
+	MOVL    (R14)(CX*4), AX; \
+	MOVWLZX 2(R14)(CX*4), CX; \
+	XORL    $63, BX; \
+	MOVW    CX, (TO); \
+	SUBB    AX, BX; \
+	MOVBLZX AH, AX; \
+	MOVQ    FROM, CX; \
+	ADDQ    AX, TO; \
+	MOVL    BX, AX; \
+	SHRL    $3, AX; \
+	NOTL    BX; \
+	MOVQ    -7(CX)(AX*1), BITS; \
+	LEAQ    -7(CX)(AX*1), CX; \
+	ANDL    $7, BX; \
+	MOVQ    CX, FROM; \
+	ORQ     $1, BITS; \
+	SHLXQ   BX, BITS, BITS
 
 // func pairs4(s *pairState, dst, src *byte, n int)
 TEXT ·pairs4(SB), NOSPLIT, $0-32
@@ -62,11 +76,10 @@ loop:
 	LOOKUPS
 	LOOKUPS
 	LOOKUPS
-	LOOKUPS
-	RELOAD(R8, 40(DX))
-	RELOAD(R9, 48(DX))
-	RELOAD(R10, 56(DX))
-	RELOAD(R11, 64(DX))
+	LAST(R8, SI, 40(DX))
+	LAST(R9, DI, 48(DX))
+	LAST(R10, R12, 56(DX))
+	LAST(R11, R13, 64(DX))
 	DECQ n+24(FP)
 	JNZ  loop
 
