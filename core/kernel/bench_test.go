@@ -54,7 +54,7 @@ func BenchmarkMerge(b *testing.B) {
 		rng := rand.New(rand.NewPCG(2, 2))
 		lora, up := random(rng, s.m*s.k, 0), random(rng, s.k*s.n, 0)
 		scratch := make([]float32, MergeScratch(s.k))
-		for name, rows := range paths() {
+		for name, rows := range implementations {
 			bench(b, fmt.Sprintf("%dx%d_r%d/%s", s.m, s.n, s.k, name), s.m, s.n, func() {
 				for i := 0; i < s.m; i += benchSlab {
 					merge(w[i*s.n:], s.n, lora[i*s.k:], s.k, up, s.n, benchSlab, s.n, s.k, 1e-9, scratch, rows)

@@ -10,11 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// paths are all implementations that this machine can run.
-func paths() map[string]mergeRows {
-	p := map[string]mergeRows{"portable": mergePortable, "chosen": mergePanels}
-	return p
-}
+// implementations are all that this machine can run.
+var implementations = map[string]mergeRows{"portable": mergePortable}
 
 // hard are values at which float32 arithmetic is not ordinary.
 var hard = []uint32{
@@ -79,7 +76,7 @@ func TestMergeByHand(t *testing.T) {
 		{"an empty contraction adds +0", []float32{negZero}, nil, nil, 0, 1, 0},
 		{"an empty contraction adds -0", []float32{negZero}, nil, nil, 0, -2, 1 << 31},
 	} {
-		for name, rows := range paths() {
+		for name, rows := range implementations {
 			// Once as a last column, once spread over a whole panel.
 			for _, n := range []int{1, panelWidth} {
 				w, b := slices.Repeat(tt.w, n), []float32(nil)
@@ -107,7 +104,7 @@ func TestMergeByHand(t *testing.T) {
 func TestMergeEqualsNaive(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	scales := []float32{1, 2, 0.37, -1.5, 0, float32(math.Copysign(0, -1)), 1e-40, float32(math.Inf(1)), float32(math.NaN())}
-	for name, rows := range paths() {
+	for name, rows := range implementations {
 		t.Run(name, func(t *testing.T) {
 			for _, m := range []int{0, 1, 2, 3, 4, 5, 7, 8, 17, 33} {
 				for _, n := range []int{0, 1, 7, 15, 16, 17, 31, 32, 48, 100, 257} {
