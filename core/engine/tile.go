@@ -289,7 +289,7 @@ func (k *worker) move(p *piece) {
 		k.dst = append(k.dst, d.buf)
 		k.src = append(k.src, d.step*k.moveStrides[d.axis])
 	}
-	kernel.Move(k.moveTo[p.buf*k.moveSize:], k.moveFrom[at*k.moveSize:], k.moveSize, k.shape, k.dst, k.src)
+	kernel.MoveOut(k.moveTo[p.buf*k.moveSize:], k.moveFrom[at*k.moveSize:], k.moveSize, k.shape, k.dst, k.src)
 }
 
 func encode(dst []byte, src []float32, d tensor.DType) { must(tensor.EncodeFloat32(dst, src, d)) }

@@ -76,21 +76,23 @@ func BenchmarkTranspose(b *testing.B) {
 	bench(b, "float32", benchRows, benchCols, func() {
 		for i := 0; i < benchRows; i += benchSlab {
 			_ = tensor.EncodeFloat32(slab, w[i*benchCols:][:benchSlab*benchCols], tensor.Float32)
-			Move(out[4*i:], slab, 4, shape, to, from)
+			MoveOut(out[4*i:], slab, 4, shape, to, from)
 		}
 	})
 	half := slab[:len(slab)/2]
 	bench(b, "bfloat16", benchRows, benchCols, func() {
 		for i := 0; i < benchRows; i += benchSlab {
 			_ = tensor.EncodeFloat32(half, w[i*benchCols:][:benchSlab*benchCols], tensor.BFloat16)
-			Move(out[2*i:], half, 2, shape, to, from)
+			MoveOut(out[2*i:], half, 2, shape, to, from)
 		}
 	})
-	bench(b, "bfloat16_move_only", benchRows, benchCols, func() {
-		for i := 0; i < benchRows; i += benchSlab {
-			Move(out[2*i:], half, 2, shape, to, from)
-		}
-	})
+	for name, move := range moves {
+		bench(b, "bfloat16_only_"+name, benchRows, benchCols, func() {
+			for i := 0; i < benchRows; i += benchSlab {
+				move(out[2*i:], half, 2, shape, to, from)
+			}
+		})
+	}
 }
 
 // BenchmarkSlab is a slab's whole way: merge of rank 16, rounding, transpose.
@@ -108,7 +110,7 @@ func BenchmarkSlab(b *testing.B) {
 			copy(slab, w[i*benchCols:])
 			Merge(slab, benchCols, lora[i*k:], k, up, benchCols, benchSlab, benchCols, k, 1e-9, scratch)
 			_ = tensor.EncodeFloat32(half, slab, tensor.BFloat16)
-			Move(out[2*i:], half, 2, shape, to, from)
+			MoveOut(out[2*i:], half, 2, shape, to, from)
 		}
 	})
 }

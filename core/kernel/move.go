@@ -16,6 +16,35 @@ const maxAxes = 32
 // go through a tile that is transposed in the first-level cache, so that each
 // visit to a distant row of dst writes a whole run (see transpose.go).
 func Move(dst, src []byte, size int, shape, dstStrides, srcStrides []int) {
+	move(dst, src, size, shape, dstStrides, srcStrides, near)
+}
+
+// MoveOut is Move to a dst that is long and that nobody reads soon: where the
+// processor can, whole lines of it are written past the caches, which then need
+// not read them first.
+func MoveOut(dst, src []byte, size int, shape, dstStrides, srcStrides []int) {
+	move(dst, src, size, shape, dstStrides, srcStrides, far)
+	endStream()
+}
+
+// reach says who wants dst.
+type reach bool
+
+const (
+	near reach = false // whoever comes next: it may stay in the caches
+	far  reach = true  // somebody later
+)
+
+// put copies a run, len(dst) bytes of src.
+func (r reach) put(dst, src []byte) {
+	if r == far {
+		stream(dst, src)
+		return
+	}
+	copy(dst, src)
+}
+
+func move(dst, src []byte, size int, shape, dstStrides, srcStrides []int, to reach) {
 	if len(shape) > maxAxes || len(dstStrides) != len(shape) || len(srcStrides) != len(shape) {
 		panic(badShape)
 	}
@@ -44,7 +73,7 @@ func Move(dst, src []byte, size int, shape, dstStrides, srcStrides []int) {
 			axes = append(axes, axis{n, dstStrides[i] * size, srcStrides[i] * size})
 		}
 	}
-	moveAxes(dst, src, size, normalize(axes))
+	moveAxes(dst, src, size, normalize(axes), to)
 }
 
 // axis is one axis of a move, its strides in bytes.
@@ -88,13 +117,13 @@ func normalize(axes []axis) []axis {
 
 // moveAxes takes normalized axes. What is contiguous on both sides becomes one
 // wider element.
-func moveAxes(dst, src []byte, width int, axes []axis) {
+func moveAxes(dst, src []byte, width int, axes []axis, to reach) {
 	if k := len(axes) - 1; k >= 0 && axes[k].src == width && axes[k].dst == width {
 		width *= axes[k].n
 		axes = axes[:k]
 	}
 	if len(axes) == 0 {
-		copy(dst[:width], src)
+		to.put(dst[:width], src)
 		return
 	}
 	p, q := 0, len(axes)-1 // the fastest axes of dst and of src
@@ -105,24 +134,30 @@ func moveAxes(dst, src []byte, width int, axes []axis) {
 	}
 	single := width <= 8 && width&(width-1) == 0
 	if single && p != q && axes[q].src == width {
-		transpose(dst, src, width, axes, p)
+		transpose(dst, src, width, axes, p, to)
 		return
 	}
-	moveStrided(dst, src, width, axes)
+	moveStrided(dst, src, width, axes, single, to)
 }
 
-// moveStrided goes through src in order and copies element by element.
-func moveStrided(dst, src []byte, width int, axes []axis) {
+// moveStrided goes through src in order and copies single elements, or runs.
+func moveStrided(dst, src []byte, width int, axes []axis, single bool, to reach) {
 	x := axes[0]
-	if len(axes) == 1 {
+	switch {
+	case len(axes) > 1:
+		for i := range x.n {
+			moveStrided(dst[i*x.dst:], src[i*x.src:], width, axes[1:], single, to)
+		}
+	case single:
 		copyStrided(dst, src, width, x)
-		return
-	}
-	for i := range x.n {
-		moveStrided(dst[i*x.dst:], src[i*x.src:], width, axes[1:])
+	default:
+		for i := range x.n {
+			to.put(dst[i*x.dst:][:width], src[i*x.src:])
+		}
 	}
 }
 
+// copyStrided copies elements of 1, 2, 4 or 8 bytes.
 func copyStrided(dst, src []byte, width int, x axis) {
 	switch width {
 	case 1:
@@ -140,10 +175,6 @@ func copyStrided(dst, src []byte, width int, x axis) {
 	case 8:
 		for i := range x.n {
 			*(*[8]byte)(dst[i*x.dst:]) = [8]byte(src[i*x.src:])
-		}
-	default:
-		for i := range x.n {
-			copy(dst[i*x.dst:][:width], src[i*x.src:])
 		}
 	}
 }

@@ -20,7 +20,7 @@ const (
 
 // transpose moves axes with elements of 1, 2, 4 or 8 bytes; axes[p] becomes
 // the rows. The last axis is contiguous in src and is not p.
-func transpose(dst, src []byte, width int, axes []axis, p int) {
+func transpose(dst, src []byte, width int, axes []axis, p int, to reach) {
 	rows := axes[p]
 	// The columns: axes from the last one upwards, as long as src has no gap.
 	first, columns := len(axes), 1
@@ -31,7 +31,7 @@ func transpose(dst, src []byte, width int, axes []axis, p int) {
 	var room [maxAxes]axis
 	outer := append(append(room[:0], axes[:p]...), axes[p+1:first]...)
 	var tile [tileBytes]byte
-	t := transposer{width: width, rows: rows, columns: axes[first:], count: columns, tile: &tile}
+	t := transposer{width: width, rows: rows, columns: axes[first:], count: columns, tile: &tile, to: to}
 	t.outer(dst, src, outer)
 }
 
@@ -41,6 +41,7 @@ type transposer struct {
 	columns []axis // innermost last
 	count   int    // product of their sizes
 	tile    *[tileBytes]byte
+	to      reach
 }
 
 func (t *transposer) outer(dst, src []byte, axes []axis) {
@@ -84,7 +85,7 @@ func (t *transposer) flush(dst []byte, h, w int, at *place) {
 	for c := range w {
 		from := t.tile[c*run:][:run]
 		if t.rows.dst == t.width {
-			copy(dst[at.offset:][:run], from)
+			t.to.put(dst[at.offset:][:run], from)
 		} else {
 			copyStrided(dst[at.offset:], from, t.width, column)
 		}

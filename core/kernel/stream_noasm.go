@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package kernel
+
+func stream(dst, src []byte) { copy(dst, src) }
+
+func endStream() {}
