@@ -55,7 +55,9 @@ type Phase struct {
 	Name string `json:"name"`
 }
 
-// Progress counts decoded source bytes and written output bytes so far.
+// Progress counts bytes so far, and in all: in the digest phase those of the
+// output that are read back, and none written; before it, source bytes decoded and
+// output bytes written.
 type Progress struct {
 	Read    int64 `json:"read"`
 	ReadAll int64 `json:"read_all"`

@@ -55,6 +55,14 @@ again: /out/robot is there already, complete and the same: 89 tensors, 1 file
 	}
 }
 
+// TestTextOfDigests: there is nothing to write while files are read back.
+func TestTextOfDigests(t *testing.T) {
+	got := progress("digest", sdk.Progress{Read: 5 << 20, ReadAll: 20 << 20}, 4*time.Second)
+	if want := "digest 25%, read 5.0 MiB of 20.0 MiB, 12.0s left"; got != want {
+		t.Errorf("%q, wanted %q", got, want)
+	}
+}
+
 func TestEvents(t *testing.T) {
 	if plan.Version != 1 {
 		t.Fatal("the plan's version changed: change the first line below")

@@ -28,7 +28,7 @@ type (
 		Phase      string `json:"phase"`
 	}
 
-	// progressEvent tells bytes: decoded of ReadAll, written of All.
+	// progressEvent tells bytes, as sdk.Progress does.
 	progressEvent struct {
 		Type       string `json:"type"` // "progress"
 		Conversion string `json:"conversion"`

@@ -56,7 +56,10 @@ func progress(phase string, p sdk.Progress, took time.Duration) string {
 	if all > 0 && done >= 0 && done <= all {
 		s += fmt.Sprintf(" %d%%", int(100*float64(done)/float64(all)))
 	}
-	s += fmt.Sprintf(", read %s of %s, wrote %s of %s", Bytes(p.Read), Bytes(p.ReadAll), Bytes(p.Written), Bytes(p.All))
+	s += fmt.Sprintf(", read %s of %s", Bytes(p.Read), Bytes(p.ReadAll))
+	if p.All > 0 {
+		s += fmt.Sprintf(", wrote %s of %s", Bytes(p.Written), Bytes(p.All))
+	}
 	// The first moments say little about the rest.
 	if took > 2*time.Second && done > 0 && done < all {
 		s += ", " + Duration(time.Duration(float64(took)*float64(all-done)/float64(done))) + " left"

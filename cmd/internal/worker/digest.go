@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,8 +24,10 @@ func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats e
 	told := make([]bool, len(p.Tensors))
 	files := make([]*stageFile, len(x.request.Digests))
 	orders := make([][]int, len(files))
+	var all int64
 	for i, name := range x.request.Digests {
 		files[i] = s.files[name]
+		all += files[i].size
 		orders[i] = s.order(files[i])
 		if err := s.apart(orders[i]); err != nil {
 			return err
@@ -33,11 +36,12 @@ func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats e
 			told[t] = true
 		}
 	}
+	x.readBack.all.Store(all)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(x.readers())
 	for i, f := range files {
 		group.Go(func() error {
-			sum, err := s.digest(ctx, f, orders[i], func(t int, d receipt.Digest) {
+			sum, err := s.digest(ctx, f, orders[i], &x.readBack.done, func(t int, d receipt.Digest) {
 				done := x.tensorDone(t, &stats.Tensors[t])
 				done.SHA256, done.Zero = d.SHA256, d.Zero
 				x.tell(sdk.Event{Tensor: done})
@@ -104,15 +108,19 @@ func (s *stage) apart(order []int) error {
 	return nil
 }
 
-// digest reads f back, tells done of each tensor in order, and returns the
-// digest of all of it.
-func (s *stage) digest(ctx context.Context, f *stageFile, order []int, done func(tensor int, d receipt.Digest)) (string, error) {
+// digest reads f back, counts the bytes in read, tells done of each tensor in
+// order, and returns the digest of all of it.
+func (s *stage) digest(ctx context.Context, f *stageFile, order []int, read *atomic.Int64, done func(tensor int, d receipt.Digest)) (string, error) {
 	stretches := make([]receipt.Stretch, len(order))
 	for i, t := range order {
 		stretches[i] = receipt.Stretch{Offset: s.targets[t].offset, Bytes: s.targets[t].bytes}
 	}
 	d := receipt.NewDigester(stretches, func(i int, sum receipt.Digest) { done(order[i], sum) })
-	if err := store.ReadBack(ctx, f.f, f.size, d.Add); err != nil {
+	add := func(b []byte) {
+		d.Add(b)
+		read.Add(int64(len(b)))
+	}
+	if err := store.ReadBack(ctx, f.f, f.size, add); err != nil {
 		return "", err
 	}
 	return d.Sum(), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/loraconv/loraconv/core/diag"
@@ -54,7 +55,11 @@ type execution struct {
 	emit     func(sdk.Event) error
 	stop     context.CancelCauseFunc
 	progress engine.Progress
+	readBack counter
 }
+
+// counter is how far the digest phase is, in bytes; all is 0 before it.
+type counter struct{ done, all atomic.Int64 }
 
 func (x *execution) run(ctx context.Context, p *plan.Plan, sources sources, s *stage) error {
 	quiet := x.beat()
@@ -151,5 +156,9 @@ func (x *execution) beat() (quiet func()) {
 
 func (x *execution) count() {
 	p := &x.progress
-	x.tell(sdk.Event{Progress: &sdk.Progress{Read: p.Read.Load(), ReadAll: p.ReadAll.Load(), Written: p.Written.Load(), All: p.All.Load()}})
+	now := sdk.Progress{Read: p.Read.Load(), ReadAll: p.ReadAll.Load(), Written: p.Written.Load(), All: p.All.Load()}
+	if all := x.readBack.all.Load(); all > 0 {
+		now = sdk.Progress{Read: x.readBack.done.Load(), ReadAll: all}
+	}
+	x.tell(sdk.Event{Progress: &now})
 }

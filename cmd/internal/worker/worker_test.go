@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,9 +184,13 @@ func TestDigestsOfShards(t *testing.T) {
 			"model.safetensors": sum(append([]byte(header), norm...)), "2": sum(append([]byte(header), weight...)), "3": sum([]byte(header)),
 		}
 		got := map[string]string{}
+		var progress sdk.Progress
 		for _, e := range s.events {
 			name, digest := "", ""
 			switch {
+			case e.Progress != nil:
+				progress = *e.Progress
+				continue
 			case e.Tensor != nil:
 				name, digest = fmt.Sprint(e.Tensor.Index), e.Tensor.SHA256
 			case e.File != nil:
@@ -200,6 +205,9 @@ func TestDigestsOfShards(t *testing.T) {
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%d workers (-want +got): %s", workers, d)
+		}
+		if all := int64(3*len(header) + 28); progress != (sdk.Progress{Read: all, ReadAll: all}) {
+			t.Errorf("%d workers: the last progress is %+v, wanted %d bytes read back of %d", workers, progress, all, all)
 		}
 	}
 }
@@ -338,11 +346,15 @@ func TestDigestOfManyBlocks(t *testing.T) {
 		want = append(want, fmt.Sprint(i, sum(data[cuts[i]:cuts[i+1]])))
 	}
 	zero := map[int]bool{}
-	s, err := st.digest(t.Context(), file, order, func(i int, d receipt.Digest) {
+	var read atomic.Int64
+	s, err := st.digest(t.Context(), file, order, &read, func(i int, d receipt.Digest) {
 		got, zero[i] = append(got, fmt.Sprint(i, d.SHA256)), d.Zero
 	})
 	if err != nil || s != sum(data) {
 		t.Errorf("digest %s, %v, wanted %s", s, err, sum(data))
+	}
+	if read.Load() != file.size {
+		t.Errorf("%d bytes counted of %d", read.Load(), file.size)
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
