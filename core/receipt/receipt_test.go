@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -168,18 +167,10 @@ func TestVerifyFinds(t *testing.T) {
 		{"no provenance", func(d string) error { return os.Remove(filepath.Join(d, ProvenanceName)) }, "missing"},
 		{"a directory more", func(d string) error { return os.Mkdir(filepath.Join(d, "empty"), 0o755) }, "extra"},
 		{"a link more", func(d string) error { return os.Symlink("config.json", filepath.Join(d, "x")) }, "extra"},
-		{"a fifo", func(d string) error {
-			p := filepath.Join(d, "config.json")
-			return errors.Join(os.Remove(p), syscall.Mkfifo(p, 0o644))
-		}, "unreadable"},
 		{"a link to a copy", func(d string) error {
 			p := filepath.Join(d, "config.json")
 			return errors.Join(os.Rename(p, filepath.Join(d, "copy")), os.Symlink("copy", p))
 		}, "unreadable"},
-		{"the manifest a fifo", func(d string) error {
-			p := filepath.Join(d, ManifestName)
-			return errors.Join(os.Remove(p), syscall.Mkfifo(p, 0o644))
-		}, "manifest"},
 		{"another run's provenance", func(d string) error {
 			st := &Statement{Subject: []Subject{{ManifestName, map[string]string{"sha256": digest(nil)}}}}
 			b, err := st.Encode()
@@ -205,14 +196,16 @@ func TestVerifyFinds(t *testing.T) {
 		if err := c.change(dir); err != nil {
 			t.Fatal(err)
 		}
-		r := verify(t, dir)
-		found := false
-		for _, f := range r.Findings {
-			found = found || f.Kind == c.kind
-		}
-		if r.OK || !found {
-			t.Errorf("%s: %+v, wanted a finding %q", c.name, r.Findings, c.kind)
-		}
+		finds(t, c.name, dir, c.kind)
+	}
+}
+
+// finds verifies an output in which one thing was changed.
+func finds(t *testing.T, change, dir, kind string) {
+	t.Helper()
+	r := verify(t, dir)
+	if r.OK || !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Kind == kind }) {
+		t.Errorf("%s: %+v, wanted a finding %q", change, r.Findings, kind)
 	}
 }
 
