@@ -50,13 +50,6 @@ func Format(t *Table) string {
 	return w.b.String()
 }
 
-// FormatRow prints one row in the rule notation.
-func FormatRow(r *Row) string {
-	w := &printer{}
-	w.row(r)
-	return w.b.String()
-}
-
 func (w *printer) row(r *Row) {
 	w.open("rule", r.Name)
 	w.expr("when", r.When)

@@ -9,7 +9,6 @@ import (
 
 // Constraint is terms that must all hold. The zero value allows each release.
 type Constraint struct {
-	text  string
 	terms []term
 }
 
@@ -29,7 +28,7 @@ func ParseConstraint(s string) (Constraint, error) {
 	if len(s) > maxText {
 		return bad()
 	}
-	c := Constraint{text: s}
+	var c Constraint
 	for _, text := range strings.Split(s, ",") {
 		text = strings.TrimSpace(text)
 		n := strings.IndexAny(text, "0123456789")
@@ -54,9 +53,6 @@ func ParseConstraint(s string) (Constraint, error) {
 	}
 	return c, nil
 }
-
-// String returns the constraint as it was parsed.
-func (c Constraint) String() string { return c.text }
 
 // Allows reports whether every term holds. A prerelease is allowed only where
 // a term names a prerelease of the same release: nobody gets one unasked.
