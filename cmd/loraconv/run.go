@@ -51,17 +51,19 @@ type runFlags struct {
 	force   bool
 	memory  string
 	workers int
+	given   func(flag string) bool
 }
 
 func (f *runFlags) register(c *cobra.Command) {
 	c.Flags().BoolVar(&f.force, "force", false, "replace an output that exists")
+	f.given = c.Flags().Changed
 	c.Flags().StringVar(&f.memory, "memory", "", "peak resident memory of all processes together, such as 512MiB; before the spec's compute block")
 	c.Flags().IntVar(&f.workers, "workers", 0, "goroutines that decode and compute; default one for each processor")
 }
 
 func (f *runFlags) into(o *session.Options) (err error) {
 	o.Force, o.Workers = f.force, f.workers
-	if f.memory != "" {
+	if f.given("memory") {
 		if o.Memory, err = spec.ParseSize(f.memory); err != nil {
 			return usageError{fmt.Errorf("-memory: %w", err)}
 		}
@@ -69,8 +71,8 @@ func (f *runFlags) into(o *session.Options) (err error) {
 			return usageError{fmt.Errorf("-memory %s: at least 128MiB is needed", f.memory)}
 		}
 	}
-	if f.workers < 0 {
-		return usageError{fmt.Errorf("-workers %d: wanted a positive number", f.workers)}
+	if f.given("workers") && (f.workers < 1 || f.workers > spec.MaxWorkers) {
+		return usageError{fmt.Errorf("-workers %d: wanted a whole number from 1 to %d; without -workers there is one for each processor", f.workers, spec.MaxWorkers)}
 	}
 	// A hook of the tests that kill processes: phase=milliseconds.
 	phase, ms, _ := strings.Cut(os.Getenv("LORACONV_TEST_SLOW"), "=")

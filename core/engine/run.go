@@ -112,6 +112,9 @@ func prepare(job *Job) (*work, error) {
 	if w.side, err = w.ops.program(job.Sources); err != nil {
 		return nil, err
 	}
+	if job.budget == 0 { // more could not all have their room
+		w.workers = max(1, min(w.workers, int((memory-reserve)/w.perWorker(job))))
+	}
 	for {
 		err := w.schedule(memory, job)
 		if err == nil {
@@ -120,18 +123,24 @@ func prepare(job *Job) (*work, error) {
 		if w.workers == 1 {
 			return nil, err
 		}
-		w.workers-- // the first rung
+		w.workers -= 1 + w.workers/16 // the first rung
 	}
 	w.report = w.describe()
 	return w, nil
 }
 
+// perWorker is what each worker takes of the memory.
+func (w *work) perWorker(job *Job) int64 {
+	n := perWorker + w.main.longScratch()
+	if job.Measure {
+		n += perMeasure
+	}
+	return n
+}
+
 // schedule divides the memory and chooses the groups' schedules.
 func (w *work) schedule(memory int64, job *Job) error {
-	all := memory - reserve - int64(w.workers)*(perWorker+w.main.longScratch())
-	if job.Measure {
-		all -= int64(w.workers) * perMeasure
-	}
+	all := memory - reserve - int64(w.workers)*w.perWorker(job)
 	if job.budget != 0 {
 		all = job.budget
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
@@ -357,6 +358,31 @@ func TestPlaced(t *testing.T) {
 		}
 		if got := sink.aligned.Load(); got != 3*300*1000*2 {
 			t.Errorf("%d bytes lie as in the file, wanted all %d", got, 3*300*1000*2)
+		}
+	}
+}
+
+// TestManyWorkers: how many workers there is room for is not found by trying
+// every number down from a wrong one.
+func TestManyWorkers(t *testing.T) {
+	l := newLineup(map[string]*array{"w": {dtype: tensor.BFloat16, shape: tensor.Shape{4096, 8, 64}, data: make([]byte, 4<<20)}})
+	l.add(t, tensor.BFloat16, &plan.Rearrange{X: src("w", plan.At{Axis: 1, Pos: 0}), Pattern: "i o -> o i"})
+	for _, memory := range []int64{128 << 20, 1 << 30} {
+		done := make(chan Report, 1)
+		go func() {
+			r, err := Estimate(l.plan, map[string]store.Reader{"s": l.source}, memory, 1<<30)
+			if err != nil {
+				t.Error(err)
+			}
+			done <- r
+		}()
+		select {
+		case r := <-done:
+			if most := int((memory - reserve) / perWorker); r.Workers > most || r.Workers < most*3/4 {
+				t.Errorf("%d bytes: %d workers, wanted a little less than %d", memory, r.Workers, most)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%d bytes: no schedule after 20 seconds", memory)
 		}
 	}
 }

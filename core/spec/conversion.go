@@ -251,7 +251,7 @@ func (l *loader) compute(b *hcl.Block, s scope) Compute {
 			}
 		}
 	}
-	if n := l.whole(c.Attributes["workers"], 1, 1024, s); n != nil {
+	if n := l.whole(c.Attributes["workers"], 1, MaxWorkers, s); n != nil {
 		out.Workers = int(*n)
 	}
 	return out

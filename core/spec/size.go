@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// The bounds of compute's memory, in bytes.
+// The bounds of compute's memory, in bytes, and of its workers.
 const (
 	DefaultMemory = 1 << 30
 	MinMemory     = 128 << 20
+	MaxWorkers    = 1024
 )
 
 var units = map[string]int64{
