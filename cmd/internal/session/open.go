@@ -47,7 +47,7 @@ func openSource(ctx context.Context, path string, step *int, trees []string) (*O
 	d := dir.Describe()
 	tree, err := chooseTree(d.Trees, trees)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%q: %w", abs, err)
 	}
 	r, err := dir.Tree(tree)
 	if err != nil {
@@ -90,7 +90,16 @@ func chooseTree(have, want []string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("%w: it holds %s, wanted one of %s", store.ErrFormat, listed(have), listed(want))
+	var named []string
+	here := ""
+	for _, w := range want {
+		if w == "." {
+			here = ", or a directory of parameters itself"
+		} else {
+			named = append(named, w)
+		}
+	}
+	return "", fmt.Errorf("%w that this plugin reads: it holds %s, wanted %s%s; was it not copied whole, or is it another framework's? loraconv inspect tells", store.ErrFormat, listed(have), listed(named), here)
 }
 
 func listed(names []string) string {

@@ -98,6 +98,9 @@ func unknown(path string) error {
 		if isPickle(e.Name()) {
 			return fmt.Errorf("%q: %w: it holds %q, a pickle, which can run code; loraconv reads safetensors and Orbax", path, store.ErrUnsupported, e.Name())
 		}
+		if err := unreadable(filepath.Join(path, e.Name())); err != nil {
+			return fmt.Errorf("%q: it holds %q, which cannot be opened: %w", path, e.Name(), err)
+		}
 		if i < 5 {
 			names = append(names, fmt.Sprintf("%q", e.Name()))
 		}
@@ -106,7 +109,52 @@ func unknown(path string) error {
 	if len(entries) > 5 {
 		more = fmt.Sprintf(" and %d more", len(entries)-5)
 	}
-	return fmt.Errorf("%q: %w: it holds %s%s, and neither Orbax metadata nor a .safetensors file", path, store.ErrFormat, strings.Join(names, ", "), more)
+	return fmt.Errorf("%q: %w: it holds %s%s, and neither Orbax metadata nor a .safetensors file%s", path, store.ErrFormat, strings.Join(names, ", "), more, nearby(path, entries))
+}
+
+// unreadable is why a directory that there is cannot be looked into.
+func unreadable(path string) error {
+	if st, err := os.Stat(path); err != nil || !st.IsDir() {
+		return nil
+	}
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return d.Close()
+}
+
+// maxNearby bounds the directories that are looked into for a checkpoint.
+const maxNearby = 256
+
+// nearby proposes checkpoints right below a directory that is none, which links
+// may lead to, or else the one that it lies in.
+func nearby(path string, entries []os.DirEntry) string {
+	var below []string
+	for _, e := range entries[:min(len(entries), maxNearby)] {
+		p := filepath.Join(path, e.Name())
+		if st, err := os.Stat(p); err == nil && st.IsDir() && (orbax.Detect(p) || safetensors.Detect(p)) {
+			below = append(below, fmt.Sprintf("%q", e.Name()))
+		}
+	}
+	switch n := len(below); {
+	case n == 1:
+		return fmt.Sprintf("; %s in it is a checkpoint: name that", below[0])
+	case n > 3:
+		return fmt.Sprintf("; %s and %d more in it are checkpoints: name one of them", strings.Join(below[:3], ", "), n-3)
+	case n > 1:
+		return fmt.Sprintf("; %s in it are checkpoints: name one of them", strings.Join(below, " and "))
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return ""
+	}
+	for d, up := filepath.Dir(abs), 0; up < 2; d, up = filepath.Dir(d), up+1 {
+		if orbax.Detect(d) {
+			return fmt.Sprintf("; it is a part of the checkpoint %q: name that", d)
+		}
+	}
+	return ""
 }
 
 // sibling proposes a name beside a path that does not exist.

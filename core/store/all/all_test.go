@@ -92,6 +92,46 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestOpenSaysWhereACheckpointIs: of a directory beside or above a checkpoint,
+// the error names the one that is meant.
+func TestOpenSaysWhereACheckpointIs(t *testing.T) {
+	dir := tree(t)
+	rename := func(from, to string) {
+		t.Helper()
+		to = filepath.Join(dir, to)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.Rename(filepath.Join(dir, from), to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(to, from string) {
+		t.Helper()
+		from = filepath.Join(dir, from)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(from), 0o755), os.Symlink(filepath.Join(dir, to), from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename("orbax", "lab/exp/7/params")
+	rename("text", "lab/exp/7/assets/robot")
+	link("lab/exp/7", "links/7")
+	link("hf", "two/hf")
+	link("peft", "two/peft")
+	for _, n := range []string{"a", "b", "c", "d", "e"} {
+		link("hf", "five/"+n)
+	}
+	for path, want := range map[string]string{
+		"lab":                    `; "exp" in it is a checkpoint: name that`,
+		"links":                  `; "7" in it is a checkpoint: name that`,
+		"two":                    `; "hf" and "peft" in it are checkpoints: name one of them`,
+		"five":                   `; "a", "b", "c" and 2 more in it are checkpoints: name one of them`,
+		"lab/exp/7/assets":       `; it is a part of the checkpoint "` + dir + `/lab/exp/7": name that`,
+		"lab/exp/7/assets/robot": `; it is a part of the checkpoint "` + dir + `/lab/exp/7": name that`,
+	} {
+		if _, err := Open(context.Background(), filepath.Join(dir, path), Options{}); !errors.Is(err, store.ErrFormat) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, wanted %q", path, err, want)
+		}
+	}
+}
+
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	dir := tree(t)
 	step := 3

@@ -57,10 +57,12 @@ func open(ctx context.Context, name string, o Options) (*directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, base := range []string{filepath.Base(filepath.Clean(name)), filepath.Base(abs)} {
-		if unfinished(base) {
-			return nil, fmt.Errorf("%s: %w", unfinishedAdvice, store.ErrUnfinished)
+	if in, ok := withinSave(name, abs); ok {
+		what := unfinishedAdvice
+		if in != filepath.Base(abs) {
+			what = fmt.Sprintf("it lies in %q: %s", in, unfinishedAdvice)
 		}
+		return nil, fmt.Errorf("%s: %w", what, store.ErrUnfinished)
 	}
 	root, err := os.OpenRoot(abs)
 	if err != nil {
@@ -72,6 +74,22 @@ func open(ctx context.Context, name string, o Options) (*directory, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// withinSave returns the unfinished save that a path is, or lies in: an item of
+// it may be whole, or not. name is as the user says it, abs is resolved.
+func withinSave(name, abs string) (string, bool) {
+	for _, p := range []string{abs, filepath.Clean(name)} {
+		if base := filepath.Base(p); unfinished(base) {
+			return base, true
+		}
+		for _, part := range strings.Split(filepath.ToSlash(p), "/") {
+			if strings.Contains(part, tmpSuffix) {
+				return part, true
+			}
+		}
+	}
+	return "", false
 }
 
 // absolute resolves the path itself, which the user named and which may be a
@@ -112,10 +130,11 @@ func (l *look) classify() (kind, error) {
 	if l.isStep() {
 		return stepDir, nil
 	}
-	runs := false
+	runs, saving := false, false
 	for _, name := range l.dirs {
 		_, isStep := stepNumber(name)
 		isTmp := unfinished(name)
+		saving = saving || isTmp
 		if isStep || isTmp {
 			runs = runs || isStep || strings.Contains(name, "_") || stepName.MatchString(before(name, "."))
 			continue
@@ -133,6 +152,8 @@ func (l *look) classify() (kind, error) {
 		return treeDir, nil
 	case runs:
 		return runDir, nil
+	case saving: // of its items
+		return stepDir, nil
 	default:
 		return unknown, nil
 	}
@@ -333,7 +354,7 @@ func Detect(path string) bool {
 	if err != nil {
 		return false
 	}
-	if unfinished(filepath.Base(abs)) || unfinished(filepath.Base(filepath.Clean(path))) {
+	if _, ok := withinSave(path, abs); ok {
 		return true
 	}
 	root, err := os.OpenRoot(abs)

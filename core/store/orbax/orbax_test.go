@@ -182,6 +182,33 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// TestWithinASave: an item of an unfinished save is not taken, whole or not, nor
+// is a step whose item was not finished.
+func TestWithinASave(t *testing.T) {
+	run := t.TempDir()
+	write(t, filepath.Join(run, "7.orbax-checkpoint-tmp-1", "params"), orbaxtest.Options{}, param("w", tensor.Shape{2}, nil))
+	write(t, filepath.Join(run, "one", "8", "params.orbax-checkpoint-tmp-1"), orbaxtest.Options{}, param("w", tensor.Shape{2}, nil))
+	writeFile(t, filepath.Join(run, "one", "8", "assets", "norm_stats.json"), "{}")
+	if err := os.Symlink(filepath.Join(run, "7.orbax-checkpoint-tmp-1", "params"), filepath.Join(run, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"7.orbax-checkpoint-tmp-1":        "it is an unfinished save",
+		"7.orbax-checkpoint-tmp-1/params": `it lies in "7.orbax-checkpoint-tmp-1": it is an unfinished save`,
+		"link":                            `it lies in "7.orbax-checkpoint-tmp-1": it is an unfinished save`,
+		"one":                             `item "params.orbax-checkpoint-tmp-1": it is an unfinished save`,
+		"one/8":                           `item "params.orbax-checkpoint-tmp-1": it is an unfinished save`,
+	} {
+		p := filepath.Join(run, path)
+		if !Detect(p) {
+			t.Errorf("%s is not detected", path)
+		}
+		if _, err := Open(context.Background(), p, Options{}); !errors.Is(err, store.ErrUnfinished) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, wanted %q", path, err, want)
+		}
+	}
+}
+
 // TestStepOfOneCheckpoint: a step is only asked for where there are several.
 func TestStepOfOneCheckpoint(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "3")
