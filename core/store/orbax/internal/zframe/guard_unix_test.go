@@ -10,30 +10,8 @@ import (
 	"runtime/debug"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/loraconv/loraconv/core/internal/guard"
 )
-
-// guarded returns n bytes between two pages that cannot be touched: they begin
-// where the first ends, or end where the last begins.
-func guarded(t *testing.T, n int, atEnd bool) []byte {
-	t.Helper()
-	page := unix.Getpagesize()
-	size := (n + page - 1) / page * page
-	all, err := unix.Mmap(-1, 0, size+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Munmap(all) })
-	for _, guard := range [][]byte{all[:page], all[page+size:]} {
-		if err := unix.Mprotect(guard, unix.PROT_NONE); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if from := page; !atEnd {
-		return all[from : from+n : from+n]
-	}
-	return all[page+size-n : page+size : page+size]
-}
 
 // TestStreamsWithinTheirBounds decodes four streams of random bits, too few or
 // too many, with short codes and long ones: nothing beside them is read or
@@ -45,10 +23,7 @@ func TestStreamsWithinTheirBounds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	codes := [][]byte{{128, 0x10}, {129, 0x21}, {130, 0x32, 0x10}, append([]byte{255}, bytes.Repeat([]byte{0x11}, 64)...)}
 	const most = 6 + 4*300
-	var srcs, dsts [2][]byte
-	for i, atEnd := range []bool{false, true} {
-		srcs[i], dsts[i] = guarded(t, most, atEnd), guarded(t, most, atEnd)
-	}
+	srcs, dsts := guard.New(t, most), guard.New(t, most)
 	for range 20_000 {
 		var h huffman
 		if _, err := h.read(codes[rng.IntN(len(codes))]); err != nil {
@@ -65,14 +40,11 @@ func TestStreamsWithinTheirBounds(t *testing.T) {
 		for range size {
 			stored = append(stored, byte(rng.Uint32())|1)
 		}
-		side := rng.IntN(2)
+		side := guard.Sides[rng.IntN(2)]
 		want := make([]byte, 6+rng.IntN(1+min(most-7, size*rng.IntN(9))))
 		hasPairs = false
 		wantErr := h.decode4(want, stored)
-		src, dst := srcs[side][:len(stored)], dsts[side][:len(want)]
-		if side == 1 {
-			src, dst = srcs[side][most-len(stored):], dsts[side][most-len(want):]
-		}
+		src, dst := srcs.Bytes(len(stored), side), dsts.Bytes(len(want), side)
 		copy(src, stored)
 		hasPairs = was
 		err := h.decode4(dst, src)
