@@ -1,7 +1,7 @@
 package kernel
 
 const (
-	panelWidth = 16   // columns of a panel: two AVX2 registers
+	panelWidth = 16   // columns of a panel: two AVX2 registers, or one of AVX-512
 	packed     = 8192 // floats of a packed block: a first-level cache of 32 KiB (more measures alike, less is slower)
 	maxColumns = 1024 // of a block
 	tileHeight = 16   // rows of the tile for the last columns

@@ -5,7 +5,8 @@ package kernel
 import "golang.org/x/sys/cpu"
 
 // hasAVX512 leaves out the first processors with AVX-512, which lower their clock
-// for it; those with VBMI2 (Ice Lake, Zen 4 and later) do not.
+// for it; those with VBMI2 (Ice Lake, Zen 4 and later) hardly do. Of VBMI2 itself
+// nothing is used, of AVX2 what mergeAVX2 uses.
 var hasAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512VBMI2 && cpu.X86.HasAVX2
 
 var mergePanels = func() mergeRows {

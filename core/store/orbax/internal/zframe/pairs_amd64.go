@@ -29,7 +29,7 @@ type pairState struct {
 }
 
 // pairs4 does n rounds of lookups in each of the four streams. A round takes up
-// to 7 bytes of src from before each from, and writes up to 8 bytes of dst from
+// to 6 bytes of src from before each from, and writes up to 8 bytes of dst from
 // each to on; neither is checked.
 //
 //go:noescape
