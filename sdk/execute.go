@@ -57,7 +57,7 @@ type Phase struct {
 
 // Progress counts bytes so far, and in all: in the digest phase those of the
 // output that are read back, and none written; before it, source bytes decoded and
-// output bytes written.
+// output bytes written. Within a phase they do not fall.
 type Progress struct {
 	Read    int64 `json:"read"`
 	ReadAll int64 `json:"read_all"`

@@ -56,10 +56,15 @@ type execution struct {
 	stop     context.CancelCauseFunc
 	progress engine.Progress
 	readBack counter
+	turn     sync.Mutex // the progress of one phase is not told within another
 }
 
-// counter is how far the digest phase is, in bytes; all is 0 before it.
-type counter struct{ done, all atomic.Int64 }
+// counter is how far the digest phase is, in bytes. It tells of itself once that
+// phase has begun.
+type counter struct {
+	done, all atomic.Int64
+	begun     bool // under turn
+}
 
 func (x *execution) run(ctx context.Context, p *plan.Plan, sources sources, s *stage) error {
 	quiet := x.beat()
@@ -69,7 +74,7 @@ func (x *execution) run(ctx context.Context, p *plan.Plan, sources sources, s *s
 		err = s.sync()
 	}
 	if err == nil {
-		x.phase("digest")
+		x.digestPhase()
 		if r := x.request; r.SlowPhase == "digest" {
 			err = slow(time.Duration(r.SlowMillis) * time.Millisecond)(ctx)
 		}
@@ -133,6 +138,14 @@ func (x *execution) tell(e sdk.Event) {
 
 func (x *execution) phase(name string) { x.tell(sdk.Event{Phase: &sdk.Phase{Name: name}}) }
 
+// digestPhase begins the phase whose progress is bytes read back.
+func (x *execution) digestPhase() {
+	x.turn.Lock()
+	defer x.turn.Unlock()
+	x.readBack.begun = true
+	x.phase("digest")
+}
+
 // beat tells of the progress until it is told to be quiet.
 func (x *execution) beat() (quiet func()) {
 	end := make(chan struct{})
@@ -155,10 +168,12 @@ func (x *execution) beat() (quiet func()) {
 }
 
 func (x *execution) count() {
+	x.turn.Lock()
+	defer x.turn.Unlock()
 	p := &x.progress
 	now := sdk.Progress{Read: p.Read.Load(), ReadAll: p.ReadAll.Load(), Written: p.Written.Load(), All: p.All.Load()}
-	if all := x.readBack.all.Load(); all > 0 {
-		now = sdk.Progress{Read: x.readBack.done.Load(), ReadAll: all}
+	if b := &x.readBack; b.begun {
+		now = sdk.Progress{Read: b.done.Load(), ReadAll: b.all.Load()}
 	}
 	x.tell(sdk.Event{Progress: &now})
 }

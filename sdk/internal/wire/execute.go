@@ -108,6 +108,7 @@ func (s *Events) check(e *sdk.Event) error {
 		if !phase.MatchString(e.Phase.Name) {
 			return fmt.Errorf("phase %q", e.Phase.Name)
 		}
+		s.last = sdk.Progress{} // each phase may count something else
 	case e.Progress != nil:
 		return s.progress(e.Progress)
 	case e.Tensor != nil:

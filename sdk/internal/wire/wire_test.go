@@ -277,6 +277,8 @@ func TestEvents(t *testing.T) {
 		{"two set", []string{`{"done":{},"phase":{"name":"x"}}`}, "2 fields are set"},
 		{"phase", []string{`{"phase":{"name":"\u001b"}}`}, "phase"},
 		{"backwards", []string{`{"progress":{"read":2}}`, `{"progress":{"read":1}}`}, "progress goes from"},
+		{"each phase counts", []string{`{"progress":{"read":2,"written":2}}`, `{"phase":{"name":"digest"}}`, `{"progress":{"read":1}}`}, ""},
+		{"backwards in a phase", []string{`{"phase":{"name":"digest"}}`, `{"progress":{"read":2}}`, `{"progress":{"read":1}}`}, "progress goes from"},
 		{"negative", []string{`{"progress":{"read":-1}}`}, "progress goes from"},
 		{"third time", []string{`{"tensor":{"index":0}}`, `{"tensor":{"index":0}}`, `{"tensor":{"index":0}}`}, "third time"},
 		{"index", []string{`{"tensor":{"index":-1}}`}, "tensor -1 of 2"},
