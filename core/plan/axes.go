@@ -74,16 +74,22 @@ func ParseAxes(s string) (Axes, error) {
 	if open {
 		return nil, fmt.Errorf("axes %q: '(' is not closed", s)
 	}
-	seen := map[string]bool{}
-	for _, ax := range out {
-		for _, l := range ax {
-			if seen[l] {
-				return nil, fmt.Errorf("axes %q: label %q stands twice", s, l)
-			}
-			seen[l] = true
-		}
+	if l, twice := out.repeated(); twice {
+		return nil, fmt.Errorf("axes %q: label %q stands twice", s, l)
 	}
 	return out, nil
+}
+
+// repeated finds the first label that stands a second time.
+func (a Axes) repeated() (label string, found bool) {
+	seen := map[string]bool{}
+	for _, l := range a.Labels() {
+		if seen[l] {
+			return l, true
+		}
+		seen[l] = true
+	}
+	return "", false
 }
 
 func isLabelStart(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' }

@@ -161,18 +161,7 @@ func (w *writer) expr(x Expr, depth int) {
 	case *Merge:
 		w.raw(`{"op":"merge","base":`)
 		w.expr(x.Base, depth+1)
-		w.raw(`,"terms":[`)
-		for i, t := range x.Terms {
-			if i > 0 {
-				w.raw(",")
-			}
-			w.raw(`{"a":`)
-			w.expr(t.A, depth+1)
-			w.raw(`,"b":`)
-			w.expr(t.B, depth+1)
-			w.raw(`,"einsum":`).value(t.Einsum).raw(`,"scale":`).float(t.Scale).raw("}")
-		}
-		w.raw("]")
+		w.terms(x.Terms, depth+1)
 	case *Rearrange:
 		w.raw(`{"op":"rearrange","x":`)
 		w.expr(x.X, depth+1)
@@ -213,4 +202,19 @@ func (w *writer) expr(x Expr, depth int) {
 		w.raw(`{`)
 	}
 	w.raw("}")
+}
+
+func (w *writer) terms(terms []Term, depth int) {
+	w.raw(`,"terms":[`)
+	for i, t := range terms {
+		if i > 0 {
+			w.raw(",")
+		}
+		w.raw(`{"a":`)
+		w.expr(t.A, depth)
+		w.raw(`,"b":`)
+		w.expr(t.B, depth)
+		w.raw(`,"einsum":`).value(t.Einsum).raw(`,"scale":`).float(t.Scale).raw("}")
+	}
+	w.raw("]")
 }
