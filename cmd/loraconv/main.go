@@ -38,7 +38,7 @@ func main() {
 	os.Exit(doMain(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// doMain runs one command and returns the exit code of spec-language's table.
+// doMain runs one command and returns the exit code.
 func doMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop, interrupted := withSignals(context.Background())
 	defer stop()
