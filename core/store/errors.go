@@ -15,6 +15,7 @@ var (
 	ErrCorrupt     = errors.New("damaged")                   // bytes that contradict each other or the format
 	ErrUnsupported = errors.New("not supported")             // valid, but beyond this reader
 	ErrChanged     = errors.New("changed while it was read")
+	ErrUnreadable  = errors.New("cannot be read") // of a copy, whose other side may have failed as well
 )
 
 // What a fault of an output is.

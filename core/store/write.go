@@ -72,7 +72,7 @@ func (s *Stage) finish(f *os.File, err error) error {
 func (s *Stage) CopyFile(ctx context.Context, rel string, root *os.Root, from string) (digest string, n int64, err error) {
 	src, info, err := OpenRegular(root, from)
 	if err != nil {
-		return "", 0, err
+		return "", 0, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	defer func() { _ = src.Close() }()
 	dst, err := s.CreateFile(rel, info.Size())

@@ -421,3 +421,28 @@ func TestPaddingIsBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Another framework's checkpoint is called that, as base and as adapter, before
+// its shapes are compared with anything.
+func TestNotMaxText(t *testing.T) {
+	other := &manifest.Manifest{Format: "orbax", Tensors: []manifest.Tensor{{Name: "params/PaliGemma/llm/layers/attn/q_einsum/w", DType: tensor.Float32, Shape: tensor.Shape{2, 4, 32, 8}}}}
+	for _, c := range []struct {
+		name   string
+		change func(*sdk.PlanRequest)
+		want   string
+	}{
+		{"base", func(r *sdk.PlanRequest) { r.Sources[0].Manifest = other }, `no parameter of source "base" is below decoder/, as all of a MaxText model's layers are; the first of its 1 is params/PaliGemma/llm/layers/attn/q_einsum/w; name the step directory, or the item of it that holds the model`},
+		{"adapter", func(r *sdk.PlanRequest) { r.Sources = append(r.Sources, sdk.Source{Name: "lora", Manifest: other}) }, `no parameter of source "lora" is below decoder/`},
+		{"nothing", func(r *sdk.PlanRequest) { r.Sources[0].Manifest = &manifest.Manifest{Format: "orbax"} }, "it is empty"},
+		{"converted already", func(r *sdk.PlanRequest) {
+			r.Sources[0].Manifest = &manifest.Manifest{Format: "safetensors", Tensors: []manifest.Tensor{{Name: "model.embed_tokens.weight", DType: tensor.Float32, Shape: tensor.Shape{2, 2}}}}
+		}, "this is no Orbax checkpoint; name the one that MaxText saved"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			resp := smallPlan(t, "llama3.1-8b.scan", c.change)
+			if resp.Plan != nil || len(resp.Diagnostics) != 1 || resp.Diagnostics[0].Code != "not-maxtext" || resp.Diagnostics[0].Class != diag.Keys || !strings.Contains(resp.Diagnostics[0].Detail, c.want) {
+				t.Errorf("%v\nwanted %s", resp.Diagnostics, c.want)
+			}
+		})
+	}
+}

@@ -40,7 +40,7 @@ func (Converter) Describe(context.Context, sdk.DescribeRequest) (*sdk.DescribeRe
 // Plan expands the family's rows over base and adapters.
 func (Converter) Plan(_ context.Context, req sdk.PlanRequest) (*sdk.PlanResponse, error) {
 	c := &conversion{req: req, resp: &sdk.PlanResponse{}, adapters: map[string]adapter{}}
-	for _, step := range []func(){c.admit, c.findFamily, c.readLayouts, c.settleAll} {
+	for _, step := range []func(){c.admit, c.areMaxText, c.findFamily, c.readLayouts, c.settleAll} {
 		if step(); c.resp.Diagnostics.HasErrors() {
 			return c.resp, nil
 		}

@@ -200,6 +200,16 @@ func TestAssetsWithoutStatistics(t *testing.T) {
 	}
 }
 
+// What a copy that was broken off leaves of statistics is not passed on.
+func TestEmptyStatistics(t *testing.T) {
+	m := jaxTree(t, "jax_pi0.json")
+	m.Files = []manifest.File{{Path: "assets/trossen/README.md"}, {Path: "assets/trossen/norm_stats.json"}}
+	resp := planOf(t, request(m, "", nil))
+	if len(resp.Diagnostics) != 1 || resp.Diagnostics[0].Code != "assets-empty" || resp.Diagnostics[0].Class != diag.Source || !strings.Contains(resp.Diagnostics[0].Detail, "assets/trossen/norm_stats.json of source") {
+		t.Errorf("%v", resp.Diagnostics)
+	}
+}
+
 // A config says which experts and which of their modules have LoRA, and of
 // what rank: models/gemma.py get_config.
 func TestConfigAndLoRA(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/glob"
 	"github.com/loraconv/loraconv/core/plan"
 )
@@ -71,6 +72,9 @@ func (c *conversion) files() []plan.File {
 		for _, f := range c.source().Manifest.Files {
 			if g.Match(f.Path) {
 				hits++
+				if f.Bytes == 0 && path.Base(f.Path) == "norm_stats.json" {
+					c.resp.Diagnostics.Errorf(diag.Source, "assets-empty", "Statistics are empty", "%s of source %q has 0 bytes, and openpi cannot run the model without what it held; copy assets/ of the step again, or take the file away to go without it", f.Path, c.source().Name).Path = c.path("path")
+				}
 				out = append(out, plan.File{From: c.source().Name, Path: f.Path, To: f.Path})
 			}
 		}
@@ -80,7 +84,7 @@ func (c *conversion) files() []plan.File {
 	}
 	stats := slices.ContainsFunc(out, func(f plan.File) bool { return path.Base(f.To) == "norm_stats.json" })
 	if !stats && !said {
-		c.resp.Diagnostics.Warnf("no-assets", "The checkpoint has no assets", "no norm_stats.json under assets/ lies beside the parameters of source %q, so the output has no norm_stats.json; openpi needs one to run the model: name the step directory, which holds params/ and assets/, or copy it by hand", c.source().Name)
+		c.resp.Diagnostics.Warnf("no-assets", "The checkpoint has no assets", "there is no norm_stats.json under assets/ in the directory that source %q names, so the output has no norm_stats.json; openpi needs one to run the model: name the step directory, which holds params/ and assets/, or copy it by hand", c.source().Name)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].To < out[j].To })
 	return uniqueFiles(out)

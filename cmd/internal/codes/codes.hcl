@@ -475,11 +475,23 @@ group "Plugins and the worker" {
     why   = "MaxText's importer folds in the square root of the head dimension, Gemma 2 27b's runtime uses that of query_pre_attn_scalar; which one a checkpoint holds depends on where its weights come from."
     next  = "Leave it for a model that today's importer made; say query_scale in the source block for one of the older importer, or trained in MaxText from the beginning."
   }
+  code "assets-empty" {
+    exit  = [4]
+    means = "A norm_stats.json of the checkpoint has no bytes."
+    why   = "OpenPI reads it when it loads a model, and fails there; a copy that was broken off leaves such files."
+    next  = "Copy the step's assets again, whole."
+  }
   code "no-assets" {
     exit  = [0]
     means = "The checkpoint has no side files under assets/, so the output has none either."
     why   = "OpenPI needs norm_stats.json to run a model."
     next  = "Copy the assets of the training run beside the output before it is used."
+  }
+  code "not-maxtext" {
+    exit  = [3]
+    means = "A source of the maxtext plugin holds no parameter of a MaxText model."
+    why   = "Its names and shapes would be taken for those of a model, and hide the one cause: another framework's checkpoint, another item of it, or one that is converted already."
+    next  = "See loraconv inspect for what it holds. Name the step directory that MaxText or Tunix saved, or take the plugin of the framework that the checkpoint is of."
   }
   code "not-openpi" {
     exit  = [3]

@@ -34,7 +34,7 @@ func sideFileFault(err error, to string) error {
 	switch {
 	case errors.Is(err, store.ErrChanged):
 		return diag.New(diag.Changed, "source-changed", "A source changed during the run", "%v; run again when nothing writes to it", err)
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrUnreadable):
 		return diag.New(diag.Source, "side-file", "A side file cannot be read", "%v", err)
 	}
 	return outputFault(err, to)

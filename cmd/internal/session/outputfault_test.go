@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 	"testing"
 
@@ -20,6 +21,8 @@ func TestSideFileFault(t *testing.T) {
 		{store.ErrChanged, "source-changed", diag.Changed},
 		{store.ErrNotFound, "side-file", diag.Source},
 		{store.ErrCorrupt, "side-file", diag.Source},
+		{fmt.Errorf("%w: %w", store.ErrUnreadable, fs.ErrPermission), "side-file", diag.Source},
+		{fs.ErrPermission, "output-failed", diag.Output},
 		{store.ErrNoSpace, "no-space", diag.Output},
 		{syscall.EIO, "output-failed", diag.Output},
 	} {
