@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"os"
 	"os/exec"
@@ -128,8 +129,20 @@ func TestOutputExists(t *testing.T) {
 			t.Fatalf("exit %d, wanted %d\n%s%s", code, want, stdout, stderr)
 		}
 	}
-	run(0, spec)
-	run(0, spec)
+	published := func() (bytes int64) {
+		t.Helper()
+		code, stdout, stderr := loraconv(t, "run", spec, "-json")
+		line := stdout[strings.Index(stdout, `{"type":"published"`):]
+		var e struct{ Bytes int64 }
+		if err := json.NewDecoder(strings.NewReader(line)).Decode(&e); err != nil || code != 0 {
+			t.Fatalf("exit %d, %v\n%s%s", code, err, stdout, stderr)
+		}
+		return e.Bytes
+	}
+	first := published()
+	if again := published(); again != first {
+		t.Errorf("%d bytes are there already, %d were published", again, first)
+	}
 	other := writeSpec(t, c.spec(c.source(dir), "float32", out))
 	run(9, other)
 	weights := filepath.Join(out, "model.safetensors")

@@ -61,11 +61,26 @@ func (r *run) alreadyThere(ctx context.Context) (*Result, error) {
 			r.breach(r.p.Checks[i], verdict{detail: "When the output was published: " + j.Found + "."}, new(diag.List))
 		}
 	}
-	res := &Result{Output: r.output, Files: rep.Files, Tensors: rep.Tensors, Bytes: rep.Bytes, Merged: countMerges(r.p.Plan), Unchanged: true}
+	res := &Result{Output: r.output, Files: rep.Files, Tensors: rep.Tensors, Bytes: weightBytes(m), Merged: countMerges(r.p.Plan), Unchanged: true}
 	if r.s.Observer != nil {
 		r.s.Observer.Published(r.p.Name, res)
 	}
 	return res, nil
+}
+
+// weightBytes is the size of the files that hold tensors.
+func weightBytes(m *receipt.Manifest) int64 {
+	holds := map[string]bool{}
+	for _, t := range m.Tensors {
+		holds[t.File] = true
+	}
+	n := int64(0)
+	for _, f := range m.Files {
+		if holds[f.Name] {
+			n += f.Bytes
+		}
+	}
+	return n
 }
 
 var errNewer = errors.New("newer")
