@@ -54,7 +54,16 @@ type lexer func(src []byte, filename string, start hcl.Pos) (hclsyntax.Tokens, h
 // scan judges a text before it is parsed. It returns nil when the text is
 // safe to parse.
 func scan(src []byte, filename string, start hcl.Pos, lex lexer) *limit {
-	whole := hcl.Range{Filename: filename, Start: start, End: start}
+	if l := scanText(src, hcl.Range{Filename: filename, Start: start, End: start}); l != nil {
+		return l
+	}
+	tokens, _ := lex(src, filename, start) // its faults come again from the parser
+	return scanTokens(tokens)
+}
+
+// scanText judges what needs no lexer. Faults of the whole text are reported at
+// whole, which starts where the text does.
+func scanText(src []byte, whole hcl.Range) *limit {
 	if len(src) > maxBytes {
 		return &limit{whole, codeTooLarge, sizeText(len(src))}
 	}
@@ -64,8 +73,7 @@ func scan(src []byte, filename string, start hcl.Pos, lex lexer) *limit {
 	if roughTokens(src) > maxTokens {
 		return &limit{whole, codeTooLarge, manyTokens}
 	}
-	tokens, _ := lex(src, filename, start) // its faults come again from the parser
-	return scanTokens(tokens)
+	return nil
 }
 
 const manyTokens = "It has more than 150000 words and signs. Values that many belong in files of their own."
@@ -126,120 +134,6 @@ func roughTokens(src []byte) int {
 	return n
 }
 
-// frame is one open bracket.
-type frame struct {
-	closer   hclsyntax.TokenType
-	chain    int // since the last separator
-	ternary  int
-	controls int // open %{if} and %{for} directly in it
-	pieces   int // interpolations in it
-	text     int // bytes of text in it since the last interpolation
-	joining  int // bytes copied to join them
-}
-
-var closers = map[hclsyntax.TokenType]hclsyntax.TokenType{
-	hclsyntax.TokenOParen:          hclsyntax.TokenCParen,
-	hclsyntax.TokenOBrack:          hclsyntax.TokenCBrack,
-	hclsyntax.TokenOBrace:          hclsyntax.TokenCBrace,
-	hclsyntax.TokenOQuote:          hclsyntax.TokenCQuote,
-	hclsyntax.TokenOHeredoc:        hclsyntax.TokenCHeredoc,
-	hclsyntax.TokenTemplateInterp:  hclsyntax.TokenTemplateSeqEnd,
-	hclsyntax.TokenTemplateControl: hclsyntax.TokenTemplateSeqEnd,
-}
-
-func scanTokens(tokens hclsyntax.Tokens) *limit {
-	stack := []frame{{}}
-	controls, prefix := 0, 0
-	for i, t := range tokens {
-		top := &stack[len(stack)-1]
-		if t.Type == hclsyntax.TokenBang || t.Type == hclsyntax.TokenMinus {
-			if prefix++; prefix > maxPrefix {
-				return &limit{t.Range, codeTooDeep, "More than 8 signs ! or - stand in a row."}
-			}
-		} else {
-			prefix = 0
-		}
-		switch t.Type {
-		case hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
-			top.text = 0
-			if top.pieces++; top.pieces > maxPieces {
-				return &limit{t.Range, codeTooLarge, "More than 4096 interpolations stand in one text."}
-			}
-		case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit:
-			top.text += len(t.Bytes)
-			if top.joining += top.text; top.joining > maxJoining {
-				return &limit{t.Range, codeTooLarge, "A text here is too large. Texts that large belong in files of their own."}
-			}
-		}
-		switch t.Type {
-		case hclsyntax.TokenTemplateControl:
-			switch n := controlWord(tokens[i+1:]); n {
-			case "if", "for":
-				top.controls++
-				controls++
-			case "endif", "endfor":
-				if top.controls > 0 {
-					top.controls--
-					controls--
-				}
-			}
-		case hclsyntax.TokenComma:
-			top.chain, top.ternary = 0, 0
-		case hclsyntax.TokenNewline:
-			if top.closer == 0 || top.closer == hclsyntax.TokenCBrace {
-				top.chain, top.ternary = 0, 0
-			}
-		case hclsyntax.TokenQuestion:
-			if top.ternary++; top.ternary > maxTernary {
-				return &limit{t.Range, codeTooDeep, "More than 64 conditions are chained in one expression."}
-			}
-		case hclsyntax.TokenNumberLit:
-			if text := numberTooLong(t.Bytes); text != "" {
-				return &limit{t.Range, codeTooLarge, text}
-			}
-		}
-		if chains(t.Type) {
-			if top.chain++; top.chain > maxChain {
-				return &limit{t.Range, codeTooDeep, "More than 512 operators, dots or indices are chained in one expression."}
-			}
-		}
-		if c, opens := closers[t.Type]; opens {
-			stack = append(stack, frame{closer: c})
-		} else if len(stack) > 1 && t.Type == top.closer {
-			controls -= top.controls
-			stack = stack[:len(stack)-1]
-		}
-		if len(stack)-1+controls > maxNesting {
-			return &limit{t.Range, codeTooDeep, "Brackets, blocks and templates nest more than 64 deep here."}
-		}
-	}
-	return nil
-}
-
-func controlWord(after hclsyntax.Tokens) string {
-	for _, t := range after {
-		switch t.Type {
-		case hclsyntax.TokenIdent:
-			return string(t.Bytes)
-		case hclsyntax.TokenNewline, hclsyntax.TokenComment:
-			continue
-		}
-		break
-	}
-	return ""
-}
-
-func chains(t hclsyntax.TokenType) bool {
-	switch t {
-	case hclsyntax.TokenStar, hclsyntax.TokenSlash, hclsyntax.TokenPlus, hclsyntax.TokenMinus, hclsyntax.TokenPercent,
-		hclsyntax.TokenEqualOp, hclsyntax.TokenNotEqual, hclsyntax.TokenLessThan, hclsyntax.TokenLessThanEq,
-		hclsyntax.TokenGreaterThan, hclsyntax.TokenGreaterThanEq, hclsyntax.TokenAnd, hclsyntax.TokenOr,
-		hclsyntax.TokenBang, hclsyntax.TokenDot, hclsyntax.TokenQuestion, hclsyntax.TokenOBrack, hclsyntax.TokenOParen:
-		return true
-	}
-	return false
-}
-
 // numberTooLong refuses numbers whose decimal form would be long.
 func numberTooLong(b []byte) string {
 	if len(b) > maxNumber {
@@ -249,69 +143,4 @@ func numberTooLong(b []byte) string {
 		return "A number here has an exponent of more than three digits."
 	}
 	return ""
-}
-
-// scanJSON judges a JSON text before it is parsed. Templates within its
-// strings are scanned when they are parsed (json.go).
-func scanJSON(src []byte, filename string) *limit {
-	pos := hcl.InitialPos
-	here := func() hcl.Range {
-		end := pos
-		end.Byte++
-		end.Column++
-		return hcl.Range{Filename: filename, Start: pos, End: end}
-	}
-	if len(src) > maxBytes {
-		return &limit{here(), codeTooLarge, sizeText(len(src))}
-	}
-	if i := firstInvalid(src); i >= 0 {
-		return &limit{rangeOf(src, i, here()), codeSyntax, notText(i)}
-	}
-	if roughTokens(src) > maxTokens {
-		return &limit{here(), codeTooLarge, manyTokens}
-	}
-	var open []byte // closers that are awaited
-	inString := false
-	for i := 0; i < len(src); i++ {
-		b := src[i]
-		switch {
-		case inString:
-			switch b {
-			case '\\':
-				i++
-				pos.Byte++
-				pos.Column++
-			case '"':
-				inString = false
-			}
-		case b == '"':
-			inString = true
-		case b == '{' || b == '[':
-			if open = append(open, b+2); len(open) > maxNesting { // in ASCII, } and ] are two after { and [
-				return &limit{here(), codeTooDeep, "Objects and arrays nest more than 64 deep here."}
-			}
-		case b == '}' || b == ']':
-			if n := len(open); n > 0 && open[n-1] == b {
-				open = open[:n-1]
-			}
-		case b == '-' || b >= '0' && b <= '9':
-			j := i
-			for j < len(src) && (src[j] >= '0' && src[j] <= '9' || bytes.IndexByte([]byte("+-.eE"), src[j]) >= 0) {
-				j++
-			}
-			if text := numberTooLong(src[i:j]); text != "" {
-				return &limit{here(), codeTooLarge, text}
-			}
-			pos.Byte += j - i - 1
-			pos.Column += j - i - 1
-			i = j - 1
-		}
-		pos.Byte++
-		pos.Column++
-		if b == '\n' {
-			pos.Line++
-			pos.Column = 1
-		}
-	}
-	return nil
 }
