@@ -227,15 +227,7 @@ func (x *expansion) instantiate(r *rule.Row, e env, s *site) error {
 		x.placeholders(in, pattern)
 		return nil
 	}
-	var lacking []string
-	for at := range combos(in.stack, in.namesOf) {
-		rel := fill(pattern, pick(r.Names, at))
-		if p, ok := x.find(rel); ok {
-			in.bases = append(in.bases, base{p, at})
-		} else {
-			lacking = append(lacking, rel)
-		}
-	}
+	lacking := x.findBases(in, pattern)
 	if r.Optional && len(in.bases) == 0 {
 		return nil
 	}
@@ -248,6 +240,20 @@ func (x *expansion) instantiate(r *rule.Row, e env, s *site) error {
 	x.claimAdapters(in, lacking)
 	x.insts = append(x.insts, in)
 	return nil
+}
+
+// findBases looks up what an instance reads, and returns the names that are
+// not there.
+func (x *expansion) findBases(in *instance, pattern string) (lacking []string) {
+	for at := range combos(in.stack, in.namesOf) {
+		rel := fill(pattern, pick(in.row.Names, at))
+		if p, ok := x.find(rel); ok {
+			in.bases = append(in.bases, base{p, at})
+		} else {
+			lacking = append(lacking, rel)
+		}
+	}
+	return lacking
 }
 
 // scopeOf names the captures that hold; their fields follow from them.
