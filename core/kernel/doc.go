@@ -22,7 +22,8 @@
 //
 // Hardware differs in the sign and payload of the NaN that an operation makes.
 // Each function here writes the one pattern 0x7fc00000 for every NaN result,
-// also where the NaN was there before. Move, which computes nothing, keeps bits.
+// also where the NaN was there before. Move and MoveOut, which compute nothing, keep
+// bits.
 //
 // # Layout
 //

@@ -10,7 +10,7 @@ import (
 
 const (
 	readBackBlock = 4 << 20
-	readBackAhead = 3 // blocks that are read, or held, at one time
+	readBackAhead = 3 // blocks in memory: one is read, one waits, one is handed out
 )
 
 // ReadBackMemory is the most that one ReadBack holds, in bytes.
@@ -23,7 +23,7 @@ const ReadBackMemory = readBackBlock * readBackAhead
 // an error. The next blocks are read while fn runs.
 func ReadBack(ctx context.Context, f *os.File, size int64, fn func([]byte)) error {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &readBack{f: f, direct: openDirect(f, os.O_RDONLY), size: size, full: make(chan readBlock), empty: make(chan []byte, readBackAhead)}
+	r := &readBack{f: f, direct: openDirect(f, os.O_RDONLY), size: size, full: make(chan readBlock, readBackAhead-2), empty: make(chan []byte, readBackAhead)}
 	room := int(min(readBackBlock, size))
 	for range readBackAhead {
 		r.empty <- aligned(room)

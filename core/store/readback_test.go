@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // Every size that ends at, before and behind the borders of blocks, with and
@@ -35,21 +36,55 @@ func TestReadBack(t *testing.T) {
 		if err := ReadBack(t.Context(), f, int64(size)+1, func([]byte) {}); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%d bytes where one more is wanted: %v", size, err)
 		}
-		plain := &readBack{f: f, size: int64(size), full: make(chan readBlock), empty: make(chan []byte, 1)}
-		plain.empty <- make([]byte, readBackBlock)
-		go plain.read(t.Context())
-		got = got[:0]
-		for b := range plain.full {
-			if b.err != nil {
-				t.Error(b.err)
+		// Through the cache: for want of another way, and as that way refuses memory
+		// that begins anywhere.
+		for shift, direct := range []*os.File{nil, openDirect(f, os.O_RDONLY)} {
+			r := &readBack{f: f, direct: direct, size: int64(size), full: make(chan readBlock), empty: make(chan []byte, 1)}
+			r.empty <- aligned(readBackBlock + shift)[shift:]
+			go r.read(t.Context())
+			got = got[:0]
+			for b := range r.full {
+				if b.err != nil {
+					t.Error(b.err)
+				}
+				got = append(got, b.data...)
+				clear(b.data)
+				r.empty <- b.data[:cap(b.data)]
 			}
-			got = append(got, b.data...)
-			plain.empty <- b.data[:cap(b.data)]
-		}
-		if !bytes.Equal(got, data[:size]) {
-			t.Errorf("%d bytes through the cache: %d read, or other bytes", size, len(got))
+			if !bytes.Equal(got, data[:size]) {
+				t.Errorf("%d bytes through the cache: %d read, or other bytes", size, len(got))
+			}
+			if r.direct != nil {
+				_ = r.direct.Close()
+			}
 		}
 		f.Close()
+	}
+}
+
+// A block stays as it is for as long as it is handed out, whatever is read meanwhile.
+func TestReadBackLeavesBlocksAlone(t *testing.T) {
+	const blocks = 2 * readBackAhead
+	f, err := os.Create(filepath.Join(t.TempDir(), "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i := range byte(blocks) {
+		if _, err := f.Write(bytes.Repeat([]byte{i}, readBackBlock)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := byte(0)
+	err = ReadBack(t.Context(), f, blocks*readBackBlock, func(b []byte) {
+		time.Sleep(30 * time.Millisecond) // the reader fills what it can get
+		if n := bytes.Count(b, []byte{next}); n != readBackBlock {
+			t.Errorf("block %d: %d of its bytes are other ones", next, readBackBlock-n)
+		}
+		next++
+	})
+	if err != nil || next != blocks {
+		t.Errorf("%d blocks, %v", next, err)
 	}
 }
 

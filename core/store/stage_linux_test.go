@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // An error stays: later writes and the sync have it, too.
@@ -24,6 +26,26 @@ func TestWindowedFileKeepsErrors(t *testing.T) {
 	}
 	if err := w.Sync(); !errors.Is(err, first) {
 		t.Errorf("the sync: %v", err)
+	}
+}
+
+// What the disk says of a window's write-back is kept: a sync no longer hears it.
+func TestWindowedFileKeepsErrorsOfWriteback(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWindowedFile(f)
+	if _, err := w.WriteAt([]byte("x"), 0); err != nil {
+		t.Fatal(err)
+	}
+	w.turn() // begins it
+	if err := errors.Join(w.failed, w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w.turn() // waits for it
+	if !errors.Is(w.failed, unix.EBADF) {
+		t.Errorf("the write-back of a file that is closed: %v", w.failed)
 	}
 }
 

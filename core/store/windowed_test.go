@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -119,6 +120,21 @@ func writeDirect(t *testing.T, shift int) {
 	}
 	if got, err = os.ReadFile(f.Name()); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("the file in the cache differs, %v", err)
+	}
+}
+
+// A sync is told by the file, not by what was written: here there is nothing.
+func TestWindowedFileSyncs(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWindowedFile(f)
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Sync(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("a file that cannot be synced: %v", err)
 	}
 }
 

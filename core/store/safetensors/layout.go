@@ -29,12 +29,13 @@ type Place struct {
 	Bytes  int64
 }
 
-// dataAlignment is where data may begin, in bytes. The format asks for 8 (the
-// reference pads to size_of::<u64>, safetensors/src/tensor.rs, prepare). A cache
-// line is a multiple of it, and nearly all tensors of a model are as long as so
-// many lines: each can be mapped and used where it lies (XLA takes host buffers of
-// xla/backends/cpu/alignment.h), and its SHA-256 takes the same blocks as the
-// file's.
+// dataAlignment is what the data's offset in the file is a multiple of, in bytes.
+// The format asks for 8 (the reference pads to size_of::<u64>,
+// safetensors/src/tensor.rs, prepare). At 64, a cache line and a block of SHA-256,
+// nearly all tensors of a model begin at a multiple of 64, too, for they are as long
+// as so many lines: each can be mapped and used where it lies (XLA takes host
+// buffers of xla/backends/cpu/alignment.h), and its digest takes the same blocks as
+// the file's.
 const dataAlignment = 64
 
 // maxFile bounds a file, in bytes.
