@@ -160,7 +160,7 @@ func (l *loader) inEnum(v cty.Value, allowed []string, a *hcl.Attribute) bool {
 	}
 	hint := ""
 	if !v.IsMarked() {
-		hint = didYouMean(raw.AsString(), allowed)
+		hint = meantValue(raw.AsString(), allowed)
 	}
 	l.faults.errorf(a.Expr.Range(), codeEnum, "Unknown value", "%q takes %s, found %s.%s", a.Name, oneOf(allowed), l.show(v), hint)
 	return false
@@ -288,4 +288,24 @@ func plainText(v cty.Value) (string, bool) {
 		return v.AsString(), true
 	}
 	return "", false
+}
+
+// meantValue is didYouMean for the values of an argument, which are often
+// written as elsewhere: in other case, or short, such as bf16 and fp32.
+func meantValue(said string, allowed []string) string {
+	said = strings.ToLower(said)
+	digits := func(s string) string { return s[len(strings.TrimRight(s, "0123456789")):] }
+	var alike []string
+	for _, a := range allowed {
+		if a == said {
+			return fmt.Sprintf(" Did you mean %q?", a)
+		}
+		if n := digits(a); said != "" && n != "" && said[0] == a[0] && n == digits(said) {
+			alike = append(alike, a)
+		}
+	}
+	if len(alike) == 1 {
+		return fmt.Sprintf(" Did you mean %q?", alike[0])
+	}
+	return didYouMean(said, allowed)
 }

@@ -159,6 +159,11 @@ func nearby(path string, entries []os.DirEntry) string {
 
 // sibling proposes a name beside a path that does not exist.
 func sibling(path string) string {
+	for _, part := range strings.Split(filepath.ToSlash(path), "/") {
+		if part == "~" || strings.HasPrefix(part, "$") {
+			return fmt.Sprintf("; %s is taken as a directory's name, as no shell is asked: write the whole path", part)
+		}
+	}
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -149,6 +149,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"peff", nil, store.ErrNotFound, `did you mean "` + dir + `/peft"?`},
 		{"no/such/place", nil, store.ErrNotFound, `"` + dir + `" is the nearest directory that exists`},
 		{"file.npz/x", nil, store.ErrNotFound, `"` + dir + `" is the nearest directory that exists`},
+		{"~/ckpt", nil, store.ErrNotFound, "; ~ is taken as a directory's name, as no shell is asked: write the whole path"},
+		{"$HOME/ckpt", nil, store.ErrNotFound, "; $HOME is taken as a directory's name"},
 		{"empty", nil, store.ErrFormat, "the directory is empty"},
 		{"text", nil, store.ErrFormat, `it holds "README.md", "a", "b", "c", "d" and 1 more, and neither`},
 		{"file.npz", nil, store.ErrFormat, "it is a file; wanted the checkpoint's directory"},

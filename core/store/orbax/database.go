@@ -154,6 +154,9 @@ func (db *database) checkRange(dir below, v *ocdbt.Value) error {
 		return nil
 	}
 	size, err := dir.Size(v.File)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w (was it not copied with the rest?)", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -209,6 +209,20 @@ func TestWithinASave(t *testing.T) {
 	}
 }
 
+// TestDataNotCopied: a data file that did not come along is asked for by name.
+func TestDataNotCopied(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, orbaxtest.Options{ProcessDir: true, Uncompressed: true}, param("w", tensor.Shape{1 << 12}, nil))
+	if err := os.RemoveAll(filepath.Join(dir, "ocdbt.process_0", "d")); err != nil {
+		t.Fatal(err)
+	}
+	d := mustOpen(t, dir, Options{})
+	_, err := d.Tree(".")
+	if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), `file "ocdbt.process_0/d/`) || !strings.HasSuffix(err.Error(), "not found (was it not copied with the rest?)") {
+		t.Error(err)
+	}
+}
+
 // TestStepOfOneCheckpoint: a step is only asked for where there are several.
 func TestStepOfOneCheckpoint(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "3")
