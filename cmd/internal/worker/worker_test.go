@@ -387,14 +387,33 @@ func TestIdleAdapters(t *testing.T) {
 
 func TestTensorsApart(t *testing.T) {
 	f := &stageFile{name: "f", size: 100}
-	s := &stage{targets: []place{{f, 0, 10}, {f, 10, 0}, {f, 10, 5}, {f, 14, 1}}}
-	if err := s.apart([]int{0, 1, 2}); err != nil {
+	s := &stage{targets: []place{{f, 0, 10}, {f, 10, 5}, {f, 10, 0}}} // an empty one is told of first, wherever it stands
+	if err := s.apart(s.order(f)); err != nil {
 		t.Error(err)
 	}
-	if err := s.apart([]int{0, 1, 2, 3}); err == nil {
+	s.targets = append(s.targets, place{f, 14, 1})
+	if err := s.apart(s.order(f)); err == nil {
 		t.Error("two tensors in one place were accepted")
 	}
 	if err := s.apart(nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// The engine's promise is checked where its breach would damage another tensor.
+func TestWritesStayInTheirTensor(t *testing.T) {
+	s := &stage{targets: []place{{&stageFile{name: "f", size: 100}, 10, 5}}}
+	for _, tt := range []struct {
+		off int64
+		n   int
+	}{{-1, 1}, {5, 1}, {0, 6}, {1 << 62, 1}, {6, 0}} {
+		func() {
+			defer func() {
+				if recover() != "worker: a write outside of its tensor" {
+					t.Errorf("%d bytes at %d of 5 were written, or tried to be", tt.n, tt.off)
+				}
+			}()
+			_ = s.WriteAt(0, tt.off, make([]byte, tt.n))
+		}()
 	}
 }
