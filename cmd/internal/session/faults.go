@@ -54,3 +54,11 @@ func Collect(err error, ds *diag.List) {
 		ds.Add(diag.New(diag.Other, "failed", "The conversion failed", "%v", err))
 	}
 }
+
+// asDiagnostic wraps an error that is not one.
+func asDiagnostic(err error, c diag.Class) *diag.Diagnostic {
+	if d := findDiagnostic(err); d != nil {
+		return d
+	}
+	return diag.New(c, "failed", "A step failed", "%v", err)
+}

@@ -282,14 +282,6 @@ func (b *builder) missing(p *plan.Plan, m plan.Manifests) {
 	}
 }
 
-// asDiagnostic wraps an error that is not one.
-func asDiagnostic(err error, c diag.Class) *diag.Diagnostic {
-	if d := findDiagnostic(err); d != nil {
-		return d
-	}
-	return diag.New(c, "failed", "A step failed", "%v", err)
-}
-
 func specSchema(s sdk.Schema) spec.Schema {
 	var out spec.Schema
 	for _, a := range s.Attributes {

@@ -6,7 +6,8 @@
 //	tree.go        one directory of parameters (a PyTree)
 //	metadata.go    _METADATA: the names of the parameters
 //	database.go    keys and where their values are: OCDBT or folders
-//	params.go      parameters: a zarr array and its chunks
+//	params.go      parameters: a zarr array, and which of its chunks there are
+//	chunks.go      where a chunk lies, and opening it
 //	legacy.go      parameters whose values lie in the msgpack file
 //	files.go       the only place where files are opened
 //
