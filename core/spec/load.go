@@ -2,10 +2,12 @@ package spec
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -135,9 +137,23 @@ func (l *loader) specFiles(path string) []string {
 	l.dir = path
 	names := l.matching("*.lc.hcl")
 	if len(names) == 0 {
-		l.faults.add(diag.New(diag.Usage, codeRead, "No spec in directory", "%q has no file *.lc.hcl. Name a file, or let the names of its specs end in .lc.hcl.", path))
+		l.faults.add(diag.New(diag.Usage, codeRead, "No spec in directory", "%q has no file *.lc.hcl.%s", path, l.otherSpecs()))
 	}
 	return names
+}
+
+// otherSpecs says what to do about a directory that is no spec.
+func (l *loader) otherSpecs() string {
+	others := slices.DeleteFunc(l.matching("*.hcl"), func(f string) bool {
+		return strings.HasPrefix(filepath.Base(f), ".") || strings.HasSuffix(f, ".vars.hcl")
+	})
+	switch len(others) {
+	case 0:
+		return " Name a spec; a checkpoint is named in one, and loraconv merge makes one for it."
+	case 1:
+		return fmt.Sprintf(" Name the file %q, or let the names of its specs end in .lc.hcl.", others[0])
+	}
+	return fmt.Sprintf(" Name one of its files, such as %q, or let the names of its specs end in .lc.hcl.", others[0])
 }
 
 // matching lists the files of the spec's directory whose names match.

@@ -395,6 +395,30 @@ conversion "c" {
 	}
 }
 
+// A directory that is no spec, such as a checkpoint's, says what could be meant.
+func TestDirectoryWithoutSpec(t *testing.T) {
+	const vars = "x.auto.vars.hcl"
+	for _, c := range []struct {
+		names []string
+		want  string
+	}{
+		{[]string{"_METADATA"}, "loraconv merge makes one for it"},
+		{[]string{".loraconv.lock.hcl", vars}, "loraconv merge makes one for it"},
+		{[]string{"robot.hcl", vars}, `Name the file "DIR/robot.hcl", or let`},
+		{[]string{"b.hcl", "a.hcl"}, `Name one of its files, such as "DIR/a.hcl", or let`},
+	} {
+		files := map[string]string{}
+		for _, n := range c.names {
+			files[n] = ""
+		}
+		dir := write(t, files)
+		_, list := spec.Load(dir, spec.Options{})
+		if len(list) != 1 || !strings.Contains(list[0].Detail, strings.Replace(c.want, "DIR", dir, 1)) {
+			t.Errorf("%q: %v, wanted %s", c.names, list, c.want)
+		}
+	}
+}
+
 func TestDirectory(t *testing.T) {
 	dir := write(t, map[string]string{
 		"a.lc.hcl":  "source \"openpi\" \"ft\" {\n  path = local.p\n}\n",
