@@ -2,7 +2,9 @@
 // run of steps, a released directory, or one directory of parameters; OCDBT or
 // plain folders, zarr version 2 or 3, and the msgpack file of older releases.
 //
-//	open.go        what a path is, and which step of a run is meant
+//	open.go        what a path leads to
+//	kind.go        what a directory is
+//	step.go        which step of a run is meant
 //	tree.go        one directory of parameters (a PyTree)
 //	metadata.go    _METADATA: the names of the parameters
 //	database.go    keys and where their values are: OCDBT or folders

@@ -1,8 +1,13 @@
 package orbax
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/loraconv/loraconv/core/store"
 	"github.com/loraconv/loraconv/core/store/orbax/internal/strictjson"
 )
 
@@ -70,6 +75,79 @@ func parseStepMetadata(data []byte) (*stepMetadata, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	return m, nil
+}
+
+// loadMetadata reads _CHECKPOINT_METADATA: the directory's own, or, for an item
+// that says nothing of its own, that of the step above it, if that names the
+// item.
+func (d *directory) loadMetadata(l *look, abs string) error {
+	own := l.files[checkpointFile]
+	var m *stepMetadata
+	var err error
+	if own {
+		var data []byte
+		if data, err = d.files.readAll(checkpointFile, maxStepMetadata); err != nil {
+			return err
+		}
+		m, err = parseStepMetadata(data)
+		if err == nil && !m.custom && len(d.description.Trees) == 1 {
+			if above, err := stepAbove(abs); err == nil && above != nil && above.custom {
+				d.description.Metadata = above.doc
+			}
+		}
+	} else if len(d.description.Trees) == 1 {
+		m, err = stepAbove(abs)
+	}
+	switch {
+	case err != nil:
+		// Orbax takes a file that it cannot read for one that is not there.
+		d.description.Warnings = append(d.description.Warnings, fmt.Sprintf("file %q is not readable, its metadata is missing: %v", checkpointFile, err))
+		return nil
+	case m == nil:
+		return nil
+	case own && m.begun && !m.committed:
+		return fmt.Errorf("file %q has no commit time: %s: %w", checkpointFile, unfinishedAdvice, store.ErrUnfinished)
+	}
+	if d.description.Metadata == nil {
+		d.description.Metadata = m.doc
+	}
+	if own {
+		d.warnAbsent(l, m)
+	}
+	return nil
+}
+
+// warnAbsent notes trees that a step's metadata lists and that were taken away.
+func (d *directory) warnAbsent(l *look, m *stepMetadata) {
+	for _, item := range sortedKeys(m.items) {
+		if m.items[item] && !slices.Contains(l.dirs, item) {
+			d.description.Warnings = append(d.description.Warnings, fmt.Sprintf("item %q, which %s lists, is not there", item, checkpointFile))
+		}
+	}
+}
+
+// stepAbove reads the metadata of the step that an item lies in; nil if there
+// is none that names the item.
+func stepAbove(abs string) (*stepMetadata, error) {
+	root, err := os.OpenRoot(filepath.Dir(abs))
+	if err != nil {
+		return nil, nil
+	}
+	defer func() { _ = root.Close() }()
+	set := newFileSet(root)
+	defer func() { _ = set.close() }()
+	data, err := set.readAll(checkpointFile, maxStepMetadata)
+	if err != nil {
+		return nil, nil
+	}
+	m, err := parseStepMetadata(data)
+	if err != nil {
+		return nil, nil
+	}
+	if _, ok := m.items[filepath.Base(abs)]; !ok {
+		return nil, nil
 	}
 	return m, nil
 }
