@@ -395,6 +395,17 @@ conversion "c" {
 	}
 }
 
+// What a shell would replace is not taken for the name of a directory.
+func TestPathsOfShells(t *testing.T) {
+	for path, refused := range map[string]bool{"~/x": true, "~": true, "$HOME/x": true, "./~/x": false, "a/~": false, "~x": false, "a/$b": false} {
+		dir := write(t, map[string]string{"a.hcl": "source \"openpi\" \"ft\" {\n  path = \"x\"\n}\nconversion \"c\" {\n  source = source.openpi.ft\n  output \"pytorch\" {\n    path = \"" + path + "\"\n  }\n}\n"})
+		_, list := spec.Load(filepath.Join(dir, "a.hcl"), spec.Options{})
+		if got := len(list) == 1 && list[0].Code == "invalid-path" && strings.Contains(list[0].Detail, "which a shell would replace"); got != refused || !refused && len(list) > 0 {
+			t.Errorf("%s: %v, wanted refused %v", path, list, refused)
+		}
+	}
+}
+
 // A directory that is no spec, such as a checkpoint's, says what could be meant.
 func TestDirectoryWithoutSpec(t *testing.T) {
 	const vars = "x.auto.vars.hcl"

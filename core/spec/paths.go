@@ -20,6 +20,7 @@ var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 // resolvePath joins a path of the spec to the spec's directory. code is empty
 // when the path is good.
 func resolvePath(dir, p string) (path, code, why string) {
+	first, _, _ := strings.Cut(p, "/")
 	switch {
 	case p == "":
 		return "", codePath, "The path is empty."
@@ -31,6 +32,8 @@ func resolvePath(dir, p string) (path, code, why string) {
 		return "", codeRemote, fmt.Sprintf("%q names a remote store (%s), and no store of loraconv can read it yet. Copy the data to a local directory and name that.", p, scheme.FindString(p))
 	case filepath.IsAbs(p):
 		return filepath.Clean(p), "", ""
+	case first == "~" || strings.HasPrefix(first, "$"):
+		return "", codePath, fmt.Sprintf("%q begins with %s, which a shell would replace and a spec does not: an output would come to lie in a directory of that name. Write the whole path, or take a variable; ./%s is a directory that is called so.", p, first, first)
 	}
 	return filepath.Join(dir, p), "", ""
 }

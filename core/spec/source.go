@@ -152,7 +152,7 @@ func (l *loader) path(a *hcl.Attribute, s scope) (path string, unknown bool) {
 	path, code, why := resolvePath(l.dir, raw.AsString())
 	if code != "" {
 		if v.IsMarked() {
-			why = "The path, a sensitive value, is empty, too long, or names a remote store."
+			why = "The path, a sensitive value, is empty, too long, begins with ~ or $, or names a remote store."
 		}
 		l.faults.errorf(a.Expr.Range(), code, "Path cannot be used", "%s", why)
 	}

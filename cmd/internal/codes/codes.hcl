@@ -801,9 +801,9 @@ group "The spec's text" {
   }
   code "invalid-path" {
     exit  = [64]
-    means = "A path is empty or cannot name a file."
-    why   = "It would mean the working directory, or nothing."
-    next  = "Write the path of a file or directory."
+    means = "A path is empty, cannot name a file, or begins with what a shell would replace: ~ or $."
+    why   = "It would mean the working directory, nothing, or a directory that is really called ~."
+    next  = "Write the whole path of a file or directory, or one relative to the spec. What differs from place to place can be a variable, given with -var."
   }
   code "not-supported-yet" {
     exit  = [64]
