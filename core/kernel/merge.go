@@ -17,8 +17,8 @@ func MergeScratch(k int) int { return max(packed, k*panelWidth) + tileSize }
 //	w[i*ldw+j] += float32(scale * sum over l of float32(a[i*lda+l] * b[l*ldb+j]))
 //
 // with the rounding, the order and the NaNs that the package comment defines.
-// Packing b costs about as much as merging ten rows of rank 16, so slabs of 32
-// rows and more are worth their memory.
+// Packing b costs about as much as merging ten rows of rank 16, or twenty with
+// AVX-512, so slabs of 64 rows and more are worth their memory.
 // scratch holds at least MergeScratch(k) floats, whatever their values; it
 // overlaps nothing, and w overlaps neither a nor b. a and b are not written to.
 func Merge(w []float32, ldw int, a []float32, lda int, b []float32, ldb int, m, n, k int, scale float32, scratch []float32) {
