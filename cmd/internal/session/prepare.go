@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/plan"
@@ -108,11 +110,8 @@ func (b *builder) openOne(ctx context.Context, s *spec.Source, role string, weig
 func (b *builder) readOutput(context.Context) {
 	schema, ok := b.plugin.about.Outputs[b.c.Output.Format]
 	if !ok {
-		var have []string
-		for f := range b.plugin.about.Outputs {
-			have = append(have, f)
-		}
-		b.ds.Errorf(diag.Usage, "unknown-output", "The plugin writes no such output", "plugin %q has no output %q%s", b.plugin.id.Name, b.c.Output.Format, didYouMean(b.c.Output.Format, have)).Path = []string{"conversion", b.c.Name, "output"}
+		have := slices.Sorted(maps.Keys(b.plugin.about.Outputs))
+		b.ds.Errorf(diag.Usage, "unknown-output", "The plugin writes no such output", "plugin %q has no output %q; it has %s%s", b.plugin.id.Name, b.c.Output.Format, listed(have), didYouMean(b.c.Output.Format, have)).Path = []string{"conversion", b.c.Name, "output"}
 		return
 	}
 	decoded, ds := b.s.File.DecodeOutput(b.c.Output, specSchema(schema))
