@@ -24,10 +24,8 @@ func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats e
 	told := make([]bool, len(p.Tensors))
 	files := make([]*stageFile, len(x.request.Digests))
 	orders := make([][]int, len(files))
-	var all int64
 	for i, name := range x.request.Digests {
 		files[i] = s.files[name]
-		all += files[i].size
 		orders[i] = s.order(files[i])
 		if err := s.apart(orders[i]); err != nil {
 			return err
@@ -36,12 +34,11 @@ func (x *execution) digests(ctx context.Context, p *plan.Plan, s *stage, stats e
 			told[t] = true
 		}
 	}
-	x.readBack.all.Store(all)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(x.readers())
 	for i, f := range files {
 		group.Go(func() error {
-			sum, err := s.digest(ctx, f, orders[i], &x.readBack.done, func(t int, d receipt.Digest) {
+			sum, err := s.digest(ctx, f, orders[i], &x.readBack, func(t int, d receipt.Digest) {
 				done := x.tensorDone(t, &stats.Tensors[t])
 				done.SHA256, done.Zero = d.SHA256, d.Zero
 				x.tell(sdk.Event{Tensor: done})

@@ -55,15 +55,10 @@ type execution struct {
 	emit     func(sdk.Event) error
 	stop     context.CancelCauseFunc
 	progress engine.Progress
-	readBack counter
-	turn     sync.Mutex // the progress of one phase is not told within another
-}
+	readBack atomic.Int64 // bytes
 
-// counter is how far the digest phase is, in bytes. It tells of itself once that
-// phase has begun.
-type counter struct {
-	done, all atomic.Int64
-	begun     bool // under turn
+	turn        sync.Mutex // the progress of one phase is not told within another
+	readBackAll int64      // bytes; 0 before the digest phase
 }
 
 func (x *execution) run(ctx context.Context, p *plan.Plan, sources sources, s *stage) error {
@@ -74,7 +69,7 @@ func (x *execution) run(ctx context.Context, p *plan.Plan, sources sources, s *s
 		err = s.sync()
 	}
 	if err == nil {
-		x.digestPhase()
+		x.digestPhase(s)
 		if r := x.request; r.SlowPhase == "digest" {
 			err = slow(time.Duration(r.SlowMillis) * time.Millisecond)(ctx)
 		}
@@ -139,10 +134,12 @@ func (x *execution) tell(e sdk.Event) {
 func (x *execution) phase(name string) { x.tell(sdk.Event{Phase: &sdk.Phase{Name: name}}) }
 
 // digestPhase begins the phase whose progress is bytes read back.
-func (x *execution) digestPhase() {
+func (x *execution) digestPhase(s *stage) {
 	x.turn.Lock()
 	defer x.turn.Unlock()
-	x.readBack.begun = true
+	for _, name := range x.request.Digests {
+		x.readBackAll += s.files[name].size
+	}
 	x.phase("digest")
 }
 
@@ -172,8 +169,8 @@ func (x *execution) count() {
 	defer x.turn.Unlock()
 	p := &x.progress
 	now := sdk.Progress{Read: p.Read.Load(), ReadAll: p.ReadAll.Load(), Written: p.Written.Load(), All: p.All.Load()}
-	if b := &x.readBack; b.begun {
-		now = sdk.Progress{Read: b.done.Load(), ReadAll: b.all.Load()}
+	if x.readBackAll > 0 {
+		now = sdk.Progress{Read: x.readBack.Load(), ReadAll: x.readBackAll}
 	}
 	x.tell(sdk.Event{Progress: &now})
 }
