@@ -25,7 +25,7 @@ func TestStreamWithinItsBounds(t *testing.T) {
 	srcs, dsts := guard.New(t, most), guard.New(t, most)
 	for _, from := range guard.Sides {
 		for _, to := range guard.Sides {
-			for n := range most {
+			for n := 0; n < most; n++ {
 				if n == 300 {
 					n = border - 300
 				}
