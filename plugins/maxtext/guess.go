@@ -2,10 +2,8 @@ package maxtext
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/sdk"
 )
@@ -35,38 +33,11 @@ var marks = []struct {
 	{"/mlp/wi_0/kernel", "llama or mistral"},
 }
 
-// holds reports whether a parameter lies below one of the model's parts.
-func (l *layout) holds(parts ...string) bool {
-	return slices.ContainsFunc(l.params.Tensors, func(t manifest.Tensor) bool {
-		return slices.ContainsFunc(parts, func(part string) bool { return strings.HasPrefix(t.Name[len(l.root):], part) })
-	})
-}
-
-// areMaxText refuses another framework's checkpoint in one sentence, where it
-// would be asked for its model, or its shapes compared with another's.
-func (c *conversion) areMaxText() {
-	for i := range c.req.Sources {
-		s := &c.req.Sources[i]
-		if readLayout(s).holds("decoder/", "token_embedder/", "vision_encoder/", "audio_encoder/") {
-			continue
-		}
-		found, hint := "it is empty", "name the step directory, or the item of it that holds the model"
-		if n := len(s.Manifest.Tensors); n > 0 {
-			found = fmt.Sprintf("the first of its %d is %s", n, s.Manifest.Tensors[0].Name)
-		}
-		if s.Manifest.Format != "" && s.Manifest.Format != "orbax" {
-			hint = "this is no Orbax checkpoint; name the one that MaxText saved"
-		}
-		c.fail(diag.Keys, "not-maxtext", "The checkpoint is not MaxText's", c.source(s, "path"),
-			"no parameter of source %q is below decoder/, as all of a MaxText model's layers are; %s; %s", s.Name, found, hint)
-	}
-}
-
 // Guess says which family a tree is, and how it is laid out; ok is false where
 // its names are not MaxText's at all. A conversion does not rely on it.
 func Guess(m *manifest.Manifest) (model, from string, ok bool) {
 	l := readLayout(&sdk.Source{Manifest: m})
-	if !l.holds("decoder/") {
+	if !l.has("decoder/") {
 		return "", "", false
 	}
 	from = fmt.Sprintf("names below decoder/; %s", holds[l.kind])

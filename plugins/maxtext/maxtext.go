@@ -40,7 +40,7 @@ func (Converter) Describe(context.Context, sdk.DescribeRequest) (*sdk.DescribeRe
 // Plan expands the family's rows over base and adapters.
 func (Converter) Plan(_ context.Context, req sdk.PlanRequest) (*sdk.PlanResponse, error) {
 	c := &conversion{req: req, resp: &sdk.PlanResponse{}, adapters: map[string]adapter{}}
-	for _, step := range []func(){c.admit, c.areMaxText, c.findFamily, c.readLayouts, c.settleAll} {
+	for _, step := range []func(){c.admit, c.readLayouts, c.findFamily, c.findMethod, c.settleAll} {
 		if step(); c.resp.Diagnostics.HasErrors() {
 			return c.resp, nil
 		}
@@ -139,13 +139,12 @@ func (c *conversion) findFamily() {
 	}
 }
 
-// readLayouts looks at every tree, and settles the method.
-func (c *conversion) readLayouts() {
+// findMethod says what is done, as the spec says or the trees tell, and whether they
+// have what that needs.
+func (c *conversion) findMethod() {
 	lora := false
-	for i := range c.req.Sources {
+	for i, l := range c.layouts {
 		s := &c.req.Sources[i]
-		l := readLayout(s)
-		c.layouts = append(c.layouts, l)
 		lora = lora || l.lora()
 		switch {
 		case i > 0 && l.kind == "base":

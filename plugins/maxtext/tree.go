@@ -1,9 +1,12 @@
 package maxtext
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/loraconv/loraconv/core/diag"
 	"github.com/loraconv/loraconv/core/manifest"
 	"github.com/loraconv/loraconv/core/plan"
 	"github.com/loraconv/loraconv/sdk"
@@ -42,6 +45,28 @@ var beside = map[string]string{
 // (common/train_state_nnx.py to_checkpoint_dict) in nnx_aux with much that is not
 // the model's. NNX stacks them along axis 0 (layers/nnx_scan.py).
 var variables = regexp.MustCompile(`^(params/(MoEBiasVar|Tid2EidVar)/|nnx_aux/model/(.*/)?MoeBlock_0/(tid2eid|gate/bias)$)`)
+
+// readLayouts looks at every tree, and refuses another framework's in one sentence,
+// where it would be asked for its model, or its shapes compared with another's.
+func (c *conversion) readLayouts() {
+	for i := range c.req.Sources {
+		s := &c.req.Sources[i]
+		l := readLayout(s)
+		c.layouts = append(c.layouts, l)
+		if l.has("decoder/", "token_embedder/", "vision_encoder/", "audio_encoder/") {
+			continue
+		}
+		found, hint := "it is empty", "name the step directory, or the item of it that holds the model"
+		if n := len(s.Manifest.Tensors); n > 0 {
+			found = fmt.Sprintf("the first of its %d is %s", n, s.Manifest.Tensors[0].Name)
+		}
+		if s.Manifest.Format != "" && s.Manifest.Format != "orbax" {
+			hint = "this is no Orbax checkpoint; name the one that MaxText saved"
+		}
+		c.fail(diag.Keys, "not-maxtext", "The checkpoint is not MaxText's", c.source(s, "path"),
+			"no parameter of source %q is below decoder/, as all of a MaxText model's layers are; %s; %s", s.Name, found, hint)
+	}
+}
 
 // readLayout finds the parameters in a source's tree. What is neither below
 // the root nor known to stand beside it stays unaccounted for, and the host
@@ -185,4 +210,11 @@ func (l *layout) factorsAxis() int {
 		axis = max(axis, this)
 	}
 	return axis
+}
+
+// has reports whether a parameter lies below one of the model's parts.
+func (l *layout) has(parts ...string) bool {
+	return slices.ContainsFunc(l.params.Tensors, func(t manifest.Tensor) bool {
+		return slices.ContainsFunc(parts, func(part string) bool { return strings.HasPrefix(t.Name[len(l.root):], part) })
+	})
 }
